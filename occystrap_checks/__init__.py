@@ -1,0 +1,1 @@
+"""Check rules, one module and one entry point each."""

@@ -1,0 +1,84 @@
+"""All that a plugin author imports.
+
+    from occystrap_core.contracts import FilterSpec, hookimpl, option
+
+`hookimpl` is loaded when asked for, so that a values-only import stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from occystrap_core.contracts.address import Address
+from occystrap_core.contracts.entry import Entry
+from occystrap_core.contracts.filter import (
+    DeclaredChanges,
+    Filter,
+    FilterContext,
+    FilterReport,
+    StageLayer,
+    Transform,
+)
+from occystrap_core.contracts.finding import Finding, Severity, Where
+from occystrap_core.contracts.input import Chunk, Input, InputTraits
+from occystrap_core.contracts.options import option
+from occystrap_core.contracts.output import Output, OutputContext, OutputTraits, Receipt, Slot, Staged
+from occystrap_core.contracts.settings import Settings
+from occystrap_core.contracts.specs import (
+    PLUGIN_API,
+    CommandSpec,
+    FilterSpec,
+    InputSpec,
+    NoOptions,
+    OutputSpec,
+    VerifierSpec,
+)
+from occystrap_core.contracts.verifier import Depth, Verifier, Written, WrittenImage
+
+if TYPE_CHECKING:
+    from occystrap_core.hookspecs import hookimpl
+
+__all__ = [
+    "PLUGIN_API",
+    "Address",
+    "Chunk",
+    "CommandSpec",
+    "DeclaredChanges",
+    "Depth",
+    "Entry",
+    "Filter",
+    "FilterContext",
+    "FilterReport",
+    "FilterSpec",
+    "Finding",
+    "Input",
+    "InputSpec",
+    "InputTraits",
+    "NoOptions",
+    "Output",
+    "OutputContext",
+    "OutputSpec",
+    "OutputTraits",
+    "Receipt",
+    "Settings",
+    "Severity",
+    "Slot",
+    "StageLayer",
+    "Staged",
+    "Transform",
+    "Verifier",
+    "VerifierSpec",
+    "Where",
+    "Written",
+    "WrittenImage",
+    "hookimpl",
+    "option",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "hookimpl":
+        from occystrap_core.hookspecs import hookimpl
+
+        return hookimpl
+    raise AttributeError(name)

@@ -1,0 +1,55 @@
+"""Addresses: a URI split where the core may split it, the rest left to the scheme's plugin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, unquote_plus
+
+from occystrap_core.model.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`scheme://target?key=value`. Only the plugin of the scheme knows what a target means.
+
+    `pairs` are the query's keys and values in order, percent-decoded, never coerced.
+    """
+
+    scheme: str
+    target: str
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Split `scheme://target?query` or `scheme:target?query`.
+
+        >>> Address.parse("tar:a%20b.tar?ref=2").path()
+        PosixPath('a b.tar')
+        """
+        scheme, colon, rest = text.partition(":")
+        if not colon or not scheme or not scheme.replace("-", "").replace("+", "").isalnum():
+            raise UsageError(f"{text!r} is not a URI", hint="write it as scheme://…, for example tar://image.tar")
+        target, _, query = rest.removeprefix("//").partition("?")
+        return cls(scheme.lower(), target.partition("#")[0], tuple(_pairs(query.partition("#")[0])))
+
+    def path(self) -> Path:
+        """The target read as a file path: percent-decoded, `localhost/abs` meaning `/abs`."""
+        target = unquote(self.target)
+        if target.startswith("localhost/"):
+            target = target.removeprefix("localhost")
+        if not target:
+            raise UsageError(f"{self.scheme}:// needs a path", hint=f"for example {self.scheme}://some/path")
+        return Path(target)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.target}"
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in query.split("&"):
+        key, equals, value = part.partition("=")
+        if part:
+            pairs.append((unquote_plus(key), unquote_plus(value) if equals else ""))
+    return pairs

@@ -1,0 +1,61 @@
+"""The input contract: where an image is read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.image import ImageName
+
+Chunk = bytes | memoryview
+"""A piece of a stream. A memoryview is valid only until the next piece is asked for:
+a consumer that keeps it must copy it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputTraits:
+    """`reopenable`: blob() may be called again for the same blob.
+    `concurrent`: blob() may be called, and its chunks read, from several threads at once.
+    `unpacked`: layers lie uncompressed only because the source's form wants it so; a
+    destination that compresses should then compress them, instead of copying them as they are.
+    `file`: the one file the image is read from, which a destination must not replace.
+    `origin`: `(host, repository)` of a registry, so that the same registry can mount blobs.
+    """
+
+    reopenable: bool = True
+    concurrent: bool = True
+    unpacked: bool = False
+    file: Path | None = None
+    origin: tuple[str, str] | None = None
+
+
+class Input(Protocol):
+    """An opened source. Opening may read; it never writes.
+
+    A plugin never checks digests or sizes: the engine wraps every stream it returns.
+    """
+
+    @property
+    def traits(self) -> InputTraits: ...
+
+    def name(self) -> ImageName:
+        """What the image is called at its source."""
+        ...
+
+    def root(self) -> Descriptor:
+        """The index or manifest that was asked for. A source without manifests (a docker-save
+        archive) makes one that describes its config and layers truthfully."""
+        ...
+
+    def document(self, descriptor: Descriptor) -> bytes:
+        """The exact bytes of an index, a manifest or a config. Raises NotFound."""
+        ...
+
+    def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        """The bytes of a blob as they are stored. Raises NotFound at the first chunk at the latest."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,124 @@
+"""The output contract: where an image is written to.
+
+The engine calls, for every blob, `holds` and then either nothing or `put_blob` followed by
+`keep` or `discard`; after all blobs `put_document` from the leaves to the root, then `commit`.
+`abort` may come at any time before `commit` and leaves the destination as it was.
+Nothing is visible under its final name before `commit`, and opening an output writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.contracts.settings import Settings
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.image import ImageName
+from occystrap_core.model.layer import SealedLayer
+from occystrap_core.model.media_types import Compression, Family
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTraits:
+    """`compressions`: what layers may be stored as; the first is what uncompressed ones become.
+    `convert`: recompress every layer that is not already so (the user asked for it).
+    `family`: the media types documents must be written in; None keeps the source's.
+    `holds_indexes`: whether more than one image fits. `holds_artifacts`: whether blobs that
+    are not tar layers fit. `file`: the one file that commit() replaces.
+    """
+
+    compressions: tuple[Compression, ...]
+    convert: Compression | None = None
+    family: Family | None = None
+    holds_indexes: bool = True
+    holds_artifacts: bool = True
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputContext:
+    """What an output is told when it is opened: the global options, what the image is called
+    at its source, and, where that is a registry, its (host, repository)."""
+
+    settings: Settings
+    source_name: ImageName
+    source_origin: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a blob in the whole transfer.
+
+    `order` counts 0, 1, 2 … over all blobs that will be put, in manifest order: an archive
+    writes in this order, whatever order the blobs arrive in. `expected` is the descriptor
+    that the blob must turn out to have, where that is known beforehand.
+    """
+
+    order: int
+    expected: Descriptor | None = None
+
+
+class Staged(Protocol):
+    """A blob that is at the destination without a name yet; each output has its own kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What commit() made: enough to find it again and to verify it.
+
+    `uri` opens it as a source (with the same scheme's input plugin). `details` is the
+    plugin's own, handed to its verifiers and shown in the JSON result: plain JSON values.
+    """
+
+    scheme: str
+    uri: str
+    name: ImageName
+    root: Descriptor
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+class Output(Protocol):
+    """An opened destination. put_blob, keep, discard and holds are called from several threads."""
+
+    @property
+    def traits(self) -> OutputTraits: ...
+
+    def cannot_modify_reason(self) -> str:
+        """Empty, or a sentence that says why the image must arrive exactly as it is at the source."""
+        ...
+
+    def holds(self, digest: Digest) -> int | None:
+        """The size of a blob that the destination already has and has checked, or None.
+
+        An archive answers None always, so that its bytes do not depend on arrival order.
+        """
+        ...
+
+    def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> Staged:
+        """Take all the bytes of one blob. What raises here, or while reading `chunks`, leaves nothing behind."""
+        ...
+
+    def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
+        """Give a staged blob its name, now that it is known; `layer` is set for tar layers."""
+        ...
+
+    def discard(self, staged: Staged) -> None:
+        """The blob turned out not to be needed."""
+        ...
+
+    def put_document(self, document: Document) -> None:
+        """A config, manifest or index, children before parents. The root comes last."""
+        ...
+
+    def commit(self, root: Descriptor) -> Receipt:
+        """Make the image visible, with everything fsynced where that applies."""
+        ...
+
+    def abort(self) -> None:
+        """Forget everything since the output was opened. Never raises for what is already gone."""
+        ...

@@ -1,0 +1,26 @@
+"""What the global options say, for every plugin to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from occystrap_core.model.media_types import Compression
+from occystrap_core.model.platform import Platform
+
+DEFAULT_PLATFORM = Platform("linux", "amd64")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A per-URI option of the same name wins over these."""
+
+    platform: Platform = DEFAULT_PLATFORM
+    username: str = ""
+    password: str = ""
+    insecure: bool = False
+    compression: Compression | None = None
+    parallel: int = 4
+    retries: int = 3
+    rate_limit: float | None = None
+    temp_dir: Path | None = None

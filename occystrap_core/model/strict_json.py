@@ -1,0 +1,109 @@
+"""The strict JSON that image documents are read with.
+
+Parsers of the same document must not disagree about it, so what some accept and others
+do not is refused: repeated keys, keys that differ from a known one only in case, NaN,
+giant numbers, byte order marks, deep nesting, anything that is not UTF-8.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from occystrap_core.model.errors import InvalidJson
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 100
+_MAX_INTEGER_DIGITS = 19
+
+_KNOWN_KEYS = frozenset(
+    key.casefold()
+    for key in (
+        "schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations",
+        "digest", "size", "platform", "urls", "data", "os", "architecture", "variant", "rootfs", "diff_ids", "type",
+        "history", "empty_layer", "created_by", "fsLayers", "signatures", "RepoTags", "imageLayoutVersion",
+    )
+)  # fmt: skip
+
+
+def loads(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> Any:
+    """Parse `raw`; `what` names it in the error."""
+    if len(raw) > max_bytes:
+        raise InvalidJson(f"{what} is {len(raw)} bytes long; the limit is {max_bytes}")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidJson(f"{what} is not UTF-8 (byte {error.start})") from None
+    _refuse_deep_nesting(text, what)
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_unambiguous,
+            parse_constant=_refuse_constant,
+            parse_int=_bounded_integer,
+        )
+    except InvalidJson as error:
+        raise InvalidJson(f"{what} {error.message}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidJson(f"{what} is not valid JSON: {error}") from None
+
+
+def loads_object(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    parsed = loads(raw, what, max_bytes)
+    if not isinstance(parsed, dict):
+        raise InvalidJson(f"{what} must be a JSON object, not {type(parsed).__name__}")
+    return parsed
+
+
+def dumps(obj: object) -> bytes:
+    """The one way this project writes JSON that is named by its digest."""
+    return json.dumps(obj, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _refuse_deep_nesting(text: str, what: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth, in_string, escaped = 0, False, False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InvalidJson(f"{what} is nested deeper than {MAX_DEPTH} levels")
+        elif char in "]}":
+            depth -= 1
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise InvalidJson(f"has the key {repeated!r} twice in one object")
+    folded: dict[str, str] = {}
+    for key in found:
+        fold = key.casefold()
+        if fold in _KNOWN_KEYS and fold in folded:
+            raise InvalidJson(
+                f"has the keys {folded[fold]!r} and {key!r} in one object: readers disagree on which counts"
+            )
+        folded[fold] = key
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidJson(f"holds {name}, which is not JSON")
+
+
+def _bounded_integer(text: str) -> int:
+    if len(text) > _MAX_INTEGER_DIGITS + 1:
+        raise InvalidJson(f"holds a number of {len(text)} digits")
+    return int(text)
