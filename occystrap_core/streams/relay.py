@@ -1,0 +1,86 @@
+"""A stage of a pipeline on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from queue import SimpleQueue
+
+from occystrap_core.contracts.input import Chunk
+
+
+def relay(chunks: Iterable[Chunk], depth: int = 4) -> Iterator[bytes]:
+    """The same chunks, made by a thread that runs at most `depth` of them ahead.
+
+    What `chunks` raises is raised here. The thread starts with the first chunk asked for and
+    has ended when this iterator ends, is closed or raises; closing waits for the chunk that
+    is just being made. Memoryviews are copied.
+    """
+    stage = _Stage(chunks, depth)
+    stage.start()
+    try:
+        yield from stage.received()
+    finally:
+        stage.stop()
+
+
+class _End:
+    """The last thing a stage sends: the error it ended with, or None."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+class _Stage:
+    """`_room` holds one token for each chunk that may be made ahead of the consumer."""
+
+    def __init__(self, chunks: Iterable[Chunk], depth: int) -> None:
+        self._chunks = chunks
+        self._ready: SimpleQueue[bytes | _End] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        for _ in range(depth):
+            self._room.put(None)
+        self._stopped = False
+        # Daemonic, so that an iterator nobody closed cannot keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def received(self) -> Iterator[bytes]:
+        receive, make_room = self._ready.get, self._room.put
+        while True:
+            item = receive()
+            if isinstance(item, _End):
+                break
+            yield item
+            make_room(None)
+        if item.error is not None:
+            raise item.error
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._room.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._send_all()
+        except BaseException as raised:  # noqa: BLE001 - the consumer raises it
+            error = raised
+        self._ready.put(_End(error))
+
+    def _send_all(self) -> None:
+        wait_for_room, send = self._room.get, self._ready.put
+        try:
+            for chunk in self._chunks:
+                wait_for_room()
+                if self._stopped:
+                    return
+                send(chunk if isinstance(chunk, bytes) else bytes(chunk))
+        finally:
+            if isinstance(self._chunks, Generator):
+                self._chunks.close()

@@ -1,0 +1,59 @@
+"""Bytes put aside on disk until they are needed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from occystrap_core.contracts.input import Chunk
+
+_PIECE = 256 << 10
+
+
+class Spool:
+    """A temporary file without a name: nothing is left of it when the process dies.
+
+    Written by one thread; then any number of readers, each on its own thread if it likes.
+    A full disk is an OSError from `write`.
+    """
+
+    __slots__ = ("_file", "size")
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - the spool is the context
+        self.size = 0
+
+    def write(self, chunk: Chunk) -> None:
+        write = self._file.write
+        left = memoryview(chunk)
+        while len(left):
+            left = left[write(left) :]
+        self.size += len(chunk)
+
+    def fill(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self.write(chunk)
+
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        """The content from `start` on; every call reads anew."""
+        descriptor = self._file.fileno()
+        while piece := os.pread(descriptor, _PIECE, start):
+            yield piece
+            start += len(piece)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
