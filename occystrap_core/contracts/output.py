@@ -54,9 +54,10 @@ class OutputContext:
 class Slot:
     """The place of a blob in the whole transfer.
 
-    `order` counts 0, 1, 2 … over all blobs that will be put, in manifest order: an archive
-    writes in this order, whatever order the blobs arrive in. `expected` is the descriptor
-    that the blob must turn out to have, where that is known beforehand.
+    `order` counts 0, 1, 2 … over all blobs in manifest order, with a gap for each that
+    `holds` made unnecessary: an archive, which never does, writes in this order, whatever
+    order the blobs arrive in. `expected` is the descriptor that the blob will have, where
+    that is known: the engine has it checked, nobody needs to hash it again.
     """
 
     order: int

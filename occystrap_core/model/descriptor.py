@@ -45,9 +45,8 @@ class Descriptor:
 
     def rewritten(self, obj: JsonObject) -> dict[str, Any]:
         """`obj` with this descriptor's type, digest and size, every other key and the order kept."""
-        edited = dict(obj)
-        edited.update(mediaType=self.media_type, digest=str(self.digest), size=self.size)
-        return edited
+        media_type = {"mediaType": self.media_type} if self.media_type else {}
+        return {**obj, **media_type, "digest": str(self.digest), "size": self.size}
 
     def to_json(self) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size, **self.extra}

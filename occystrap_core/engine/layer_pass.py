@@ -1,0 +1,207 @@
+"""One fused pass over a layer: read, check, inflate, filter, hash, deflate, hand over.
+
+Three ways lead through here, and each seals the layer:
+
+- a blob nobody opens is copied as it lies, or reused where the destination has it;
+- a layer that must be opened, or is stored in another compression, streams through once;
+- where a filter may turn out to change nothing, the pass first only looks (it probes), with
+  the blob kept aside: untouched, the original blob goes on; at the first change the pass
+  starts again from what was kept aside, so that nothing is read from the source twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain as joined
+from typing import TypeVar
+
+from occystrap_core.contracts.filter import StageLayer
+from occystrap_core.contracts.input import Chunk, Input
+from occystrap_core.contracts.output import Output, Slot
+from occystrap_core.contracts.settings import Settings
+from occystrap_core.engine.chain import Chain, FirstChange, OpenFilter, Step, begin
+from occystrap_core.engine.layer_plan import LayerPlan
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.errors import DigestMismatch, attributed
+from occystrap_core.model.layer import LayerStats, SealedLayer
+from occystrap_core.model.media_types import Compression
+from occystrap_core.streams.codec import deflate, inflate, sniff
+from occystrap_core.streams.relay import relay
+from occystrap_core.streams.spool import Spool
+from occystrap_core.streams.verified import Measured, verified
+
+AnyChunk = TypeVar("AnyChunk", bound=Chunk)
+Stream = Generator[Chunk, None, None]
+Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
+"""Wraps a stream to count its chunks and to stop it when the run is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """`stages` holds the layer as it left each filter that opened it, by place in the chain."""
+
+    sealed: SealedLayer
+    stages: dict[int, StageLayer]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPass:
+    """The work on one planned layer, on the thread that calls `run`. `output` None only reads."""
+
+    plan: LayerPlan
+    source: Input
+    output: Output | None
+    filters: Sequence[OpenFilter]
+    settings: Settings
+    tap: Tap
+    threads: int
+
+    def run(self) -> PassResult:
+        steps = begin(self.filters, self.plan.layer, self.plan.image) if self.plan.layer.is_tar else ()
+        if self.output is None:
+            return self._probed(steps)
+        if not steps and self.plan.keeps_blob:
+            return PassResult(self._copied(self._verified_blob()), {})
+        if steps and self.plan.keeps_blob and self.plan.stored_as is not Compression.NONE:
+            return self._probed(steps)
+        return self._streamed(steps, self._verified_blob())
+
+    # Copying
+
+    def _copied(self, chunks: Stream) -> SealedLayer:
+        """The original blob at the destination; `chunks` stays unread where it is there already."""
+        layer, blob = self.plan.layer, self.plan.layer.descriptor
+        size = blob.size if layer.is_tar and self.plan.declared is Compression.NONE else None
+        sealed = SealedLayer(layer, layer.diff_id, blob, changed=False, uncompressed_size=size)
+        with attributed("destination"), contextlib.closing(chunks):
+            if self._destination.holds(blob.digest) == blob.size:
+                return replace(sealed, reused=True)
+            staged = self._destination.put_blob(chunks, Slot(self.plan.order, blob))
+            self._destination.keep(staged, blob, sealed if layer.is_tar else None)
+        return sealed
+
+    # Looking before touching
+
+    def _probed(self, steps: tuple[Step, ...]) -> PassResult:
+        with Spool(self.settings.temp_dir) as aside, contextlib.closing(self._verified_blob()) as blob:
+            chain = Chain(steps, probing=True)
+            teed = _teed(blob, aside) if self._needs_aside(steps) else blob
+            try:
+                with contextlib.closing(self._inflated(teed)) as plain:
+                    source = Measured(plain)
+                    _drain(chain.run(source))
+            except FirstChange:
+                again = begin(self.filters, self.plan.layer, self.plan.image)
+                return self._streamed(again, joined(aside.chunks(), blob))
+            self._require_diff_id(source.digest)
+            sealed = self._copied(aside.chunks()) if self.output else self._unwritten()
+            stats = chain.census.stats(source.size, source.size)
+            sealed = replace(sealed, uncompressed_size=source.size, stats=stats)
+            return PassResult(sealed, self._stages(chain, sealed, source))
+
+    def _needs_aside(self, steps: tuple[Step, ...]) -> bool:
+        if self.output is None:
+            return False
+        if not all(step.observes for step in steps):
+            return True
+        with attributed("destination"):
+            return self._destination.holds(self.plan.layer.descriptor.digest) is None
+
+    def _unwritten(self) -> SealedLayer:
+        return SealedLayer(self.plan.layer, self.plan.layer.diff_id, self.plan.layer.descriptor, changed=False)
+
+    # Streaming
+
+    def _streamed(self, steps: tuple[Step, ...], blob: Iterable[Chunk]) -> PassResult:
+        chain = Chain(steps)
+        with contextlib.closing(self._inflated(blob)) as plain:
+            source = Measured(plain)
+            result = Measured(chain.run(source)) if steps else source
+            with attributed("destination"):
+                stored, staged = self._stage(result)
+        self._require_diff_id(source.digest)
+        blob_descriptor = replace(
+            self.plan.layer.descriptor, media_type=self.plan.media_type, digest=stored.digest, size=stored.size
+        )
+        sealed = SealedLayer(
+            source=self.plan.layer,
+            diff_id=result.digest,
+            blob=blob_descriptor,
+            changed=result.digest != self.plan.layer.diff_id,
+            uncompressed_size=result.size,
+            stats=chain.census.stats(source.size, result.size) if steps else LayerStats(),
+        )
+        with attributed("destination"):
+            self._destination.keep(staged, blob_descriptor, sealed)
+        return PassResult(sealed, self._stages(chain, sealed, source))
+
+    def _stage(self, result: Measured) -> tuple[Measured, object]:
+        slot = Slot(self.plan.order)
+        if self.plan.stored_as is Compression.NONE:
+            return result, self._destination.put_blob(result, slot)
+        stored = Measured(deflate(result, self.plan.stored_as, threads=self.threads))
+        return stored, self._destination.put_blob(stored, slot)
+
+    @property
+    def _destination(self) -> Output:
+        assert self.output is not None
+        return self.output
+
+    def _verified_blob(self) -> Stream:
+        descriptor = self.plan.layer.descriptor
+        chunks = self.tap(self.source.blob(descriptor))
+        return _from_source(verified(chunks, descriptor, str(self.plan)))
+
+    def _inflated(self, blob: Iterable[Chunk]) -> Generator[bytes, None, None]:
+        """The uncompressed bytes, read and inflated on a thread that ends when this is closed."""
+        return relay(_from_source(_inflated_as_found(blob, self.plan.declared)))
+
+    def _require_diff_id(self, found: Digest) -> None:
+        wanted = self.plan.layer.diff_id
+        if wanted is None or found == wanted:
+            return
+        raise DigestMismatch(
+            f"{self.plan} unpacks to {found.short}, the image config says {wanted.short}",
+            side="source",
+            hint="the image is damaged or was built wrongly",
+        )
+
+    def _stages(self, chain: Chain, sealed: SealedLayer, source: Measured) -> dict[int, StageLayer]:
+        changing = [step.position for step in chain.steps if not step.observes]
+        stages = {}
+        for step in chain.steps:
+            if not any(position <= step.position for position in changing):
+                seen, size = self.plan.layer.diff_id, source.size
+            elif step.position in chain.stages:
+                seen, size = chain.stages[step.position].digest, chain.stages[step.position].size
+            else:
+                seen, size = sealed.diff_id, sealed.uncompressed_size or 0
+            stages[step.position] = StageLayer(self.plan.layer, seen, size, seen != self.plan.layer.diff_id)
+        return stages
+
+
+def _inflated_as_found(blob: Iterable[Chunk], declared: Compression) -> Iterator[Chunk]:
+    """Inflate by what the bytes are: a media type that says otherwise is only believed for bytes without magic."""
+    chunks = iter(blob)
+    head = next(chunks, b"")
+    found = sniff(bytes(head[:16])) or Compression.NONE
+    return inflate(joined((head,), chunks), found if head else declared)
+
+
+def _from_source(chunks: Iterable[AnyChunk]) -> Generator[AnyChunk, None, None]:
+    with attributed("source"):
+        yield from chunks
+
+
+def _teed(chunks: Iterable[Chunk], aside: Spool) -> Iterator[Chunk]:
+    write = aside.write
+    for chunk in chunks:
+        write(chunk)
+        yield chunk
+
+
+def _drain(chunks: Iterable[object]) -> None:
+    for _ in chunks:
+        pass

@@ -1,0 +1,179 @@
+"""One run: a source's images through filters into a destination, then looked at again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from occystrap_core.contracts.filter import StageLayer
+from occystrap_core.contracts.output import Output, OutputContext, Receipt
+from occystrap_core.contracts.verifier import Written, WrittenImage
+from occystrap_core.engine.assemble import AssembledImage, assemble_image, assemble_index
+from occystrap_core.engine.layer_pass import PassResult
+from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
+from occystrap_core.engine.outcome import Outcome, Request
+from occystrap_core.engine.schedule import Stop, run_all
+from occystrap_core.engine.source_tree import read_tree
+from occystrap_core.engine.transfer import LayerTransfer
+from occystrap_core.engine.verification import run_verifiers
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import UsageError, attributed
+from occystrap_core.model.image import Image, Index, images_of
+
+
+def process(request: Request) -> Outcome:
+    """Do all of it. Whatever is raised, the destination was left as it was."""
+    started = time.monotonic()
+    tree, notes = read_tree(request.source, request.selection)
+    output = _open_destination(request, tree)
+    try:
+        run = _Run(request, tree, output, list(notes))
+        receipt = run.write()
+    except BaseException:
+        output.abort()
+        raise
+    written = time.monotonic()
+    findings = run_verifiers(request, run.written(receipt)) if request.depth else ()
+    return Outcome(
+        receipt=receipt,
+        images=tuple(run.assembled.values()),
+        notes=tuple(run.notes),
+        findings=findings,
+        reports=tuple((each.name, each.filter.report()) for each in request.filters),
+        transfer_seconds=written - started,
+        verify_seconds=time.monotonic() - written,
+        verified=bool(request.depth),
+    )
+
+
+def _open_destination(request: Request, tree: Image | Index) -> Output:
+    traits = request.source.traits
+    context = OutputContext(request.settings, request.source.name(), traits.origin)
+    with attributed("destination"):
+        output = request.open_output(context)
+        target = output.traits.file
+        if traits.file and target and target.exists() and target.samefile(traits.file):
+            raise UsageError(f"{target} is the source itself", hint="write to another file")
+        if isinstance(tree, Index) and not output.traits.holds_indexes:
+            raise UsageError(
+                "it holds one image, not an index of several platforms",
+                hint="choose one with --platform, or write to ocidir://, registry:// or tar://…?format=oci",
+            )
+    return output
+
+
+@dataclass(slots=True)
+class _Run:
+    request: Request
+    tree: Image | Index
+    output: Output
+    notes: list[str]
+    assembled: dict[int, AssembledImage] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
+    _put: set[str] = field(default_factory=set)
+
+    def write(self) -> Receipt:
+        """Images first, then the attestations of those that arrived as they were, then the indexes."""
+        everything = images_of(self.tree)
+        self._transfer([image for image in everything if not image.attests])
+        self._transfer([image for image in everything if image.attests and self._still_true(image)])
+        root = self._put_tree(self.tree)
+        if root is None:
+            raise UsageError("the image is an attestation of another one", hint="process the index it came from")
+        self._require_unmodified(root)
+        with attributed("destination"):
+            receipt = self.output.commit(root)
+        if self.request.layer_cache:
+            self.request.layer_cache.save()
+        return receipt
+
+    def written(self, receipt: Receipt) -> Written:
+        request, reopen = self.request, self.request.reopen_destination
+        return Written(
+            receipt=receipt,
+            images=tuple(
+                WrittenImage(each.source, each.manifest, each.config, each.layers) for each in self.assembled.values()
+            ),
+            documents=tuple(self.documents),
+            filters=tuple(each.filter.changes for each in request.filters),
+            settings=request.settings,
+            reopen_source=request.reopen_source,
+            reopen_destination=(lambda: reopen(receipt)) if reopen else None,
+        )
+
+    def _transfer(self, images: Sequence[Image]) -> None:
+        first = sum(len(done.layers) for done in self.assembled.values())
+        plans = list(plan_layers(images, self.output.traits, self.request.source.traits.unpacked, first))
+        stop = Stop()
+        transfer = LayerTransfer(self.request, self.output, stop, _threads_each(self.request, plans))
+        workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
+        results = iter(run_all(transfer.run, plans, workers, stop))
+        self.notes.extend(transfer.notes)
+        for image in images:
+            self._assemble(image, [next(results) for _ in image.layers])
+
+    def _assemble(self, image: Image, results: Sequence[PassResult]) -> None:
+        wanted = () if image.is_artifact or image.attests else self.request.filters
+        for position, each in enumerate(wanted):
+            with attributed(f"filter {each.name!r}"):
+                each.filter.finish(image, tuple(_stage(result, position) for result in results))
+        filters = [each.filter for each in wanted]
+        layers = [result.sealed for result in results]
+        self.assembled[id(image)] = assemble_image(image, layers, filters, self.output.traits.family)
+
+    def _still_true(self, attestation: Image) -> bool:
+        """Whether what an attestation speaks of arrives under the digest it names."""
+        arrived = {str(image.descriptor.digest) for image in self.assembled.values()}
+        if attestation.attests in arrived:
+            return True
+        self.notes.append(
+            f"dropped the attestation {attestation.descriptor.digest.short}: the image it vouches for was changed"
+        )
+        return False
+
+    def _put_tree(self, node: Image | Index) -> Descriptor | None:
+        if isinstance(node, Image):
+            image = self.assembled.get(id(node))
+            if image is None:
+                return None
+            self._put_document(image.config)
+            self._put_document(image.manifest)
+            return image.descriptor
+        children = [self._put_tree(child) for child in node.children]
+        index = assemble_index(node, children, self.output.traits.family)
+        self._put_document(index)
+        return Descriptor(
+            index.media_type, index.digest, len(index.raw), node.descriptor.platform, node.descriptor.extra
+        )
+
+    def _put_document(self, document: Document) -> None:
+        if str(document.digest) in self._put:
+            return
+        self._put.add(str(document.digest))
+        self.documents.append(document)
+        with attributed("destination"):
+            self.output.put_document(document)
+
+    def _require_unmodified(self, root: Descriptor) -> None:
+        reason = self.output.cannot_modify_reason()
+        if reason and root.digest != self.tree.descriptor.digest:
+            raise UsageError(
+                f"{reason}; the image would arrive as {root.digest}",
+                side="destination",
+                hint="drop the filters and conversions, or the digest",
+            )
+
+
+def _stage(result: PassResult, position: int) -> StageLayer:
+    sealed = result.sealed
+    unread = StageLayer(sealed.source, sealed.source.diff_id, 0, changed=False)
+    return result.stages.get(position, unread)
+
+
+def _threads_each(request: Request, plans: Sequence[LayerPlan]) -> int:
+    """Compression threads for each layer: all for a single one, fewer as more layers run at once."""
+    cores = os.cpu_count() or 1
+    return max(1, -(-cores // max(1, min(len(plans), request.settings.parallel))))

@@ -1,0 +1,162 @@
+"""From a source's root to the tree of images that are wanted, documents only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from occystrap_core.contracts.input import Input
+from occystrap_core.engine.documents import children_of, read_image, read_manifest_or_index
+from occystrap_core.engine.selection import Selection, best_answers
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, attributed
+from occystrap_core.model.image import ATTESTED_DIGEST, Image, Index
+from occystrap_core.model.media_types import INDEXES
+from occystrap_core.model.platform import Platform
+
+MAX_DEPTH = 8
+MAX_NODES = 1024
+
+
+def read_tree(source: Input, selection: Selection) -> tuple[Image | Index, tuple[str, ...]]:
+    """The wanted tree, and a sentence for each thing that was left out of it."""
+    with attributed("source"):
+        root = source.root()
+    reader = _TreeReader(source, selection)
+    return reader.read(root), tuple(reader.notes)
+
+
+@dataclass(slots=True)
+class _TreeReader:
+    source: Input
+    selection: Selection
+    notes: list[str] = field(default_factory=list)
+    _documents: dict[Descriptor, Document] = field(default_factory=dict)
+    _nodes: int = 0
+
+    def read(self, root: Descriptor) -> Image | Index:
+        document = self._document(root, ())
+        if document.media_type not in INDEXES:
+            image = read_image(self.source, root, document)
+            self._note_other_platform(image)
+            return image
+        if wanted := self.selection.single:
+            return self._one_image(root, document, wanted)
+        index = self._index(root, document, ())
+        self._require_every_platform(index)
+        return index
+
+    def _one_image(self, root: Descriptor, document: Document, wanted: Platform) -> Image:
+        candidates = self._candidates(root, document, ())
+        answers = best_answers(wanted, candidates)
+        if not answers:
+            raise _no_match(str(wanted), [platform for _, platform in candidates])
+        chosen = answers[0]
+        attestations = sum(self._attests_any(child, {str(chosen.digest)}) for child in self._children(root, document))
+        if attestations:
+            self.notes.append(f"dropped {attestations} attestation manifest(s): a single image has no place for them")
+        return read_image(self.source, chosen, self._document(chosen, (root,)))
+
+    def _candidates(
+        self, parent: Descriptor, index: Document, above: tuple[Descriptor, ...]
+    ) -> list[tuple[Descriptor, Platform]]:
+        """Every image below an index with its platform, which its config tells where the entry does not."""
+        found: list[tuple[Descriptor, Platform]] = []
+        lineage = (*above, parent)
+        for child in self._children(parent, index):
+            if child.platform and child.platform.os and child.media_type not in INDEXES:
+                found.append((child, child.platform))
+                continue
+            document = self._document(child, lineage)
+            if document.media_type in INDEXES:
+                found.extend(self._candidates(child, document, lineage))
+                continue
+            image = read_image(self.source, child, document)
+            if image.platform and not image.is_artifact:
+                found.append((child, image.platform))
+        return [(child, platform) for child, platform in found if not platform.is_unknown]
+
+    def _index(self, descriptor: Descriptor, document: Document, above: tuple[Descriptor, ...]) -> Index:
+        lineage = (*above, descriptor)
+        children = self._children(descriptor, document)
+        kept = children if self.selection.everything else self._wanted(children, lineage)
+        nodes: list[Image | Index] = []
+        survivors: list[int] = []
+        for position, child in enumerate(children):
+            if child not in kept:
+                continue
+            below = self._document(child, lineage)
+            if below.media_type not in INDEXES:
+                nodes.append(read_image(self.source, child, below))
+                survivors.append(position)
+            elif (nested := self._index(child, below, lineage)).children or self.selection.everything:
+                nodes.append(nested)
+                survivors.append(position)
+        return Index(descriptor, _pruned(document, survivors), tuple(nodes))
+
+    def _wanted(self, children: list[Descriptor], lineage: tuple[Descriptor, ...]) -> list[Descriptor]:
+        images = [child for child in children if self._is_wanted(child, lineage)]
+        digests = {str(image.digest) for image in images}
+        attestations = [child for child in children if self._attests_any(child, digests)]
+        orphans = [
+            child
+            for child in children
+            if child.platform and child.platform.is_unknown and child not in attestations + images
+        ]
+        if orphans:
+            self.notes.append(f"dropped {len(orphans)} manifest(s) of platform unknown/unknown")
+        return images + attestations
+
+    def _is_wanted(self, child: Descriptor, lineage: tuple[Descriptor, ...]) -> bool:
+        platform = child.platform
+        if platform is None or not platform.os:
+            document = self._document(child, lineage)
+            if document.media_type in INDEXES:
+                return True
+            platform = read_image(self.source, child, document).platform
+        return platform is not None and any(platform.answers(wanted) for wanted in self.selection.platforms)
+
+    def _attests_any(self, child: Descriptor, digests: set[str]) -> bool:
+        return str(child.annotations.get(ATTESTED_DIGEST, "")) in digests
+
+    def _children(self, descriptor: Descriptor, document: Document) -> list[Descriptor]:
+        with attributed("source"):
+            return children_of(document, f"index {descriptor.digest.short}")
+
+    def _document(self, descriptor: Descriptor, above: tuple[Descriptor, ...]) -> Document:
+        if descriptor.digest in {ancestor.digest for ancestor in above}:
+            raise InvalidImage(f"index {descriptor.digest.short} contains itself", side="source")
+        if len(above) > MAX_DEPTH:
+            raise LimitExceeded(f"indexes are nested deeper than {MAX_DEPTH} levels", side="source")
+        if descriptor not in self._documents:
+            self._nodes += 1
+            if self._nodes > MAX_NODES:
+                raise LimitExceeded(f"the index has more than {MAX_NODES} manifests", side="source")
+            self._documents[descriptor] = read_manifest_or_index(self.source, descriptor)
+        return self._documents[descriptor]
+
+    def _require_every_platform(self, index: Index) -> None:
+        if self.selection.everything:
+            return
+        present = [image.platform for image in index.images() if image.platform and not image.attests]
+        for wanted in self.selection.platforms:
+            if not any(platform.answers(wanted) for platform in present):
+                raise _no_match(str(wanted), [platform for _, platform in self._all_candidates(index)])
+
+    def _all_candidates(self, index: Index) -> list[tuple[Descriptor, Platform]]:
+        return self._candidates(index.descriptor, self._document(index.descriptor, ()), ())
+
+    def _note_other_platform(self, image: Image) -> None:
+        wanted = self.selection.single
+        if wanted and image.platform and not image.is_artifact and not image.platform.answers(wanted):
+            self.notes.append(f"the source is a single image for {image.platform}, not for {wanted}")
+
+
+def _no_match(wanted: str, offered: list[Platform]) -> NotFound:
+    names = ", ".join(sorted({str(platform) for platform in offered})) or "none"
+    return NotFound(f"no image for {wanted}", side="source", hint=f"it has {names}")
+
+
+def _pruned(document: Document, survivors: list[int]) -> Document:
+    entries = document.json["manifests"]
+    return document.edited({**document.json, "manifests": [entries[position] for position in survivors]})

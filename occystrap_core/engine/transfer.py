@@ -1,0 +1,86 @@
+"""Bringing one planned layer to the destination: from the cache, or by a pass."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from occystrap_core.contracts.output import Output
+from occystrap_core.contracts.progress import Task
+from occystrap_core.engine.layer_cache import CachedLayer, recipe_of
+from occystrap_core.engine.layer_pass import LayerPass, PassResult, Tap
+from occystrap_core.engine.layer_plan import LayerPlan
+from occystrap_core.engine.outcome import Request
+from occystrap_core.engine.schedule import Stop
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.layer import SealedLayer
+from occystrap_core.streams.codec import codec_version
+
+
+@dataclass(slots=True)
+class LayerTransfer:
+    """Called from several threads, once for each layer. Copies of one blob wait for each other,
+    so that the second finds what the first has put."""
+
+    request: Request
+    output: Output
+    stop: Stop
+    threads: int
+    notes: list[str] = field(default_factory=list)
+    _in_flight: defaultdict[Digest, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, plan: LayerPlan) -> PassResult:
+        with self._guard:
+            one_at_a_time = self._in_flight[plan.layer.descriptor.digest]
+        with one_at_a_time:
+            return self._from_cache(plan) or self._passed(plan)
+
+    def _passed(self, plan: LayerPlan) -> PassResult:
+        request = self.request
+        task = request.progress.start(str(plan), plan.layer.descriptor.size)
+        work = LayerPass(
+            plan, request.source, self.output, request.filters, request.settings, self._tap(task), self.threads
+        )
+        result = work.run()
+        task.done("already there" if result.sealed.reused else "")
+        self._learn(plan, result.sealed)
+        return result
+
+    def _tap(self, task: Task) -> Tap:
+        return lambda chunks: self.stop.tap(chunks, task)
+
+    def _from_cache(self, plan: LayerPlan) -> PassResult | None:
+        cache, recipe = self.request.layer_cache, self._recipe(plan)
+        cached = cache.look_up(plan.layer.descriptor.digest, recipe) if cache and recipe else None
+        if cache is None or cached is None or self.output.holds(cached.blob) != cached.size:
+            return None
+        cache.hits += 1
+        self.request.progress.start(str(plan), plan.layer.descriptor.size).done("from the layer cache")
+        blob = replace(plan.layer.descriptor, media_type=plan.media_type, digest=cached.blob, size=cached.size)
+        sealed = SealedLayer(
+            source=plan.layer,
+            diff_id=cached.diff_id,
+            blob=blob,
+            changed=cached.diff_id != plan.layer.diff_id,
+            reused=True,
+            uncompressed_size=cached.uncompressed_size,
+        )
+        return PassResult(sealed, {})
+
+    def _learn(self, plan: LayerPlan, sealed: SealedLayer) -> None:
+        cache, recipe = self.request.layer_cache, self._recipe(plan)
+        if cache is None or not recipe or sealed.diff_id is None or sealed.uncompressed_size is None:
+            return
+        cached = CachedLayer(
+            sealed.blob.digest, sealed.blob.size, sealed.blob.media_type, sealed.diff_id, sealed.uncompressed_size
+        )
+        cache.learn(plan.layer.descriptor.digest, recipe, cached)
+
+    def _recipe(self, plan: LayerPlan) -> str:
+        """Empty where the result must not be cached: a filter that wants to see the layer itself."""
+        fingerprints = tuple(each.filter.fingerprint for each in self.request.filters)
+        if not plan.layer.is_tar or not all(fingerprints):
+            return ""
+        return recipe_of(fingerprints, plan.stored_as, codec_version(plan.stored_as))
