@@ -41,6 +41,7 @@ def loads(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> Any
             object_pairs_hook=_unambiguous,
             parse_constant=_refuse_constant,
             parse_int=_bounded_integer,
+            parse_float=_finite_float,
         )
     except InvalidJson as error:
         raise InvalidJson(f"{what} {error.message}") from None
@@ -57,7 +58,7 @@ def loads_object(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES)
 
 def dumps(obj: object) -> bytes:
     """The one way this project writes JSON that is named by its digest."""
-    return json.dumps(obj, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(obj, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _refuse_deep_nesting(text: str, what: str) -> None:
@@ -107,3 +108,10 @@ def _bounded_integer(text: str) -> int:
     if len(text) > _MAX_INTEGER_DIGITS + 1:
         raise InvalidJson(f"holds a number of {len(text)} digits")
     return int(text)
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise InvalidJson(f"holds {text[:20]}, a number no reader can keep")
+    return number
