@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import InvalidJson, OccystrapError
 
-SCALARS = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | FLOATS | st.text()
 VALUES = st.recursive(
     SCALARS, lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(), below, max_size=4)
 )
