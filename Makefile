@@ -1,0 +1,4 @@
+.PHONY: demo test lint bench clean
+
+demo test lint bench clean:
+	@./dev $@
