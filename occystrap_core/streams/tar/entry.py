@@ -1,0 +1,198 @@
+"""An entry that was read from an archive, or made: fields are decoded when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.streams.tar import header, pax
+from occystrap_core.streams.tar.bodies import GivenBody
+from occystrap_core.streams.tar.edit import Edits, edited
+from occystrap_core.streams.tar.numbers import decimal, numeric, seconds
+from occystrap_core.streams.tar.segments import long_link, records_of
+from occystrap_core.streams.tar.sparse import Fragments
+
+GLOBAL = b"g"
+"""The kind of a PAX global header: copied as it is, never rewritten, and without a body."""
+
+BODILESS = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
+"""Kinds whose body is nothing, whatever size their header claims."""
+
+_NOTHING: Mapping[str, bytes] = {}
+
+
+class BodySource(Protocol):
+    """Where an entry's body comes from. `turn` tells one entry of a source from another."""
+
+    def pieces(self, turn: int, size: int) -> Iterator[Chunk]: ...
+
+    def whole(self, turn: int, size: int) -> bytes | None:
+        """Body and padding at once, where they are at hand."""
+        ...
+
+    def padding(self, turn: int) -> bytes:
+        """What follows the body, up to the next block."""
+        ...
+
+
+class TarEntry:
+    """Implements `contracts.Entry`.
+
+    `size` is Go's: what the header says, even for a link, whose body is always empty.
+    `at` is where in `raw` the entry's own header block lies, after its extended headers.
+    `fragments` is None unless the file is sparse.
+    """
+
+    __slots__ = ("_pax", "at", "fragments", "kind", "name", "raw", "size", "source", "stored_size", "turn")
+
+    def __init__(
+        self,
+        raw: bytes,
+        at: int,
+        name: bytes,
+        kind: bytes,
+        size: int,
+        stored_size: int,
+        source: BodySource,
+        turn: int,
+        pax: Mapping[str, bytes] | None = None,
+        fragments: Fragments | None = None,
+    ) -> None:
+        self.raw = raw
+        self.at = at
+        self.name = name
+        self.kind = kind
+        self.size = size
+        self.stored_size = stored_size
+        self.source = source
+        self.turn = turn
+        self._pax = pax
+        self.fragments = fragments
+
+    def __repr__(self) -> str:
+        return f"TarEntry(name={self.name!r}, kind={self.kind!r}, size={self.size})"
+
+    @property
+    def path(self) -> bytes:
+        name = self.name
+        if name[:1] in (b".", b"/", b"") or b"//" in name or b"/." in name:
+            return b"/".join([part for part in name.split(b"/") if part not in (b"", b".")])
+        return name[:-1] if name[-1:] == b"/" else name
+
+    @property
+    def pax(self) -> Mapping[str, bytes]:
+        if self._pax is None:
+            self._pax = records_of(self.raw, self.at) if self.at or self.kind == GLOBAL else _NOTHING
+        return self._pax
+
+    @property
+    def linkname(self) -> bytes:
+        if self.at:
+            found = long_link(self.raw, self.at) or self.pax.get("linkpath")
+            if found:
+                return found
+        return header.text(self._field(header.LINKNAME))
+
+    @property
+    def mode(self) -> int:
+        return numeric(self._field(header.MODE))
+
+    @property
+    def uid(self) -> int:
+        said = self.pax.get("uid")
+        return decimal(said) if said else numeric(self._field(header.UID))
+
+    @property
+    def gid(self) -> int:
+        said = self.pax.get("gid")
+        return decimal(said) if said else numeric(self._field(header.GID))
+
+    @property
+    def uname(self) -> bytes:
+        return self.pax.get("uname") or self._owner(header.UNAME)
+
+    @property
+    def gname(self) -> bytes:
+        return self.pax.get("gname") or self._owner(header.GNAME)
+
+    @property
+    def mtime(self) -> float:
+        said = self.pax.get("mtime")
+        return seconds(said) if said else numeric(self._field(header.MTIME))
+
+    @property
+    def device(self) -> tuple[int, int]:
+        if not header.has_owner_names(self._block):
+            return 0, 0
+        return numeric(self._field(header.DEVMAJOR)), numeric(self._field(header.DEVMINOR))
+
+    @property
+    def xattrs(self) -> Mapping[str, bytes]:
+        return pax.xattrs(self.pax) if self.pax else _NOTHING
+
+    @property
+    def body(self) -> Iterable[Chunk]:
+        return self.source.pieces(self.turn, self.stored_size) if self.stored_size else ()
+
+    def replaced(
+        self,
+        *,
+        name: bytes | None = None,
+        linkname: bytes | None = None,
+        kind: bytes | None = None,
+        size: int | None = None,
+        mtime: int | None = None,
+        drop_pax: Iterable[str] = (),
+        body: Iterable[Chunk] | None = None,
+    ) -> TarEntry:
+        """A PAX global header stays what it is. `size` comes with a body; a body of bytes needs none."""
+        if self.kind == GLOBAL:
+            return self
+        new_kind = self.kind if kind is None else kind
+        new_size, replaces_body = self._sizes(new_kind, size, body)
+        renames = (name is not None and name != self.name) or (replaces_body and self.fragments is not None)
+        edits = Edits(
+            kind=new_kind,
+            name=(self.name if name is None else name) if renames else None,
+            linkname=linkname if linkname != self.linkname else None,
+            size=new_size if replaces_body or new_size != self.size else None,
+            mtime=mtime,
+            drop=frozenset(drop_pax),
+        )
+        raw, at = edited(self.raw, self.at, edits)
+        if raw is self.raw and not replaces_body:
+            return self
+        made = TarEntry(raw, at, self.name, new_kind, new_size, self.stored_size, self.source, self.turn)
+        made.name = self.name if name is None else name
+        if replaces_body:
+            made.stored_size = 0 if body is None else new_size
+            made.source, made.turn = GivenBody(body or ()), made.stored_size
+        else:
+            made.fragments = self.fragments
+        return made
+
+    def _sizes(self, kind: bytes, size: int | None, body: Iterable[Chunk] | None) -> tuple[int, bool]:
+        """The new size, and whether the body is another."""
+        bodiless = kind in BODILESS
+        if body is not None:
+            if bodiless:
+                raise ValueError("an entry of this kind has no body")
+            return (len(body) if isinstance(body, bytes) else self.size) if size is None else size, True
+        if bodiless != (self.kind in BODILESS):
+            if size and not bodiless:
+                raise ValueError("a size without a body")
+            return size or 0, True
+        if size not in (None, self.size) and not bodiless:
+            raise ValueError("a size without a body")
+        return self.size if size is None else size, False
+
+    @property
+    def _block(self) -> bytes:
+        return self.raw[self.at : self.at + header.BLOCK]
+
+    def _field(self, where: slice) -> bytes:
+        return self.raw[self.at + where.start : self.at + where.stop]
+
+    def _owner(self, where: slice) -> bytes:
+        return header.text(self._field(where)) if header.has_owner_names(self._block) else b""

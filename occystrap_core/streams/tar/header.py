@@ -1,0 +1,188 @@
+"""One header block: where its fields are, and whether Go would take it for one."""
+
+from __future__ import annotations
+
+from zlib import adler32
+
+from occystrap_core.model.errors import InvalidTar
+from occystrap_core.streams.tar.numbers import numeric, octal
+
+BLOCK = 512
+ZERO_BLOCK = bytes(BLOCK)
+END_OF_ARCHIVE = bytes(2 * BLOCK)
+
+NAME = slice(0, 100)
+MODE = slice(100, 108)
+UID = slice(108, 116)
+GID = slice(116, 124)
+SIZE = slice(124, 136)
+MTIME = slice(136, 148)
+CHECKSUM = slice(148, 156)
+TYPE = slice(156, 157)
+LINKNAME = slice(157, 257)
+MAGIC = slice(257, 265)
+UNAME = slice(265, 297)
+GNAME = slice(297, 329)
+DEVMAJOR = slice(329, 337)
+DEVMINOR = slice(337, 345)
+PREFIX = slice(345, 500)
+
+GNU_ATIME = slice(345, 357)
+GNU_CTIME = slice(357, 369)
+GNU_REAL_SIZE = slice(483, 495)
+
+STAR_PREFIX = slice(345, 476)
+STAR_ATIME = slice(476, 488)
+STAR_CTIME = slice(488, 500)
+STAR_TRAILER = slice(508, 512)
+
+USTAR_MAGIC = b"ustar\x0000"
+GNU_MAGIC = b"ustar  \0"
+
+_IDS = slice(100, 124)
+_DEVICE = slice(329, 345)
+_CACHED = 4096
+
+
+def text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
+
+
+def is_gnu(block: bytes) -> bool:
+    return block[MAGIC] == GNU_MAGIC
+
+
+def is_posix(block: bytes) -> bool:
+    """USTAR, PAX or star: all say `ustar`."""
+    return block[257:263] == b"ustar\0"
+
+
+def is_star(block: bytes) -> bool:
+    return is_posix(block) and block[STAR_TRAILER] == b"tar\0"
+
+
+def has_owner_names(block: bytes) -> bool:
+    """Anything younger than V7, which ends before these fields."""
+    return is_posix(block) or is_gnu(block)
+
+
+def byte_sum(block: bytes) -> int:
+    """Exact, since neither half can reach the modulus of Adler-32."""
+    return (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
+
+
+def checksum(block: bytes) -> int:
+    return byte_sum(block) - sum(block[CHECKSUM]) + 8 * 0x20
+
+
+def sealed(block: bytes) -> bytes:
+    """`block` with its checksum put right."""
+    return b"%b%06o\0 %b" % (block[:148], checksum(block), block[156:])
+
+
+def gnu_times(block: bytes) -> tuple[int, int] | None:
+    """Access and change time of a GNU header, None where something else lies there."""
+    try:
+        return _time_or_zero(block[GNU_ATIME]), _time_or_zero(block[GNU_CTIME])
+    except InvalidTar:
+        return None
+
+
+def _time_or_zero(field: bytes) -> int:
+    return numeric(field) if field[0] else 0
+
+
+def prefix(block: bytes) -> bytes:
+    """What stands before the name: a GNU header has none, unless old Go wrote it by mistake."""
+    if is_star(block):
+        return text(block[STAR_PREFIX])
+    if is_posix(block):
+        return text(block[PREFIX])
+    if is_gnu(block) and gnu_times(block) is None:
+        found = text(block[PREFIX])
+        return found if found.isascii() else b""
+    return b""
+
+
+def full_name(block: bytes) -> bytes:
+    before = prefix(block)
+    return before + b"/" + text(block[NAME]) if before else text(block[NAME])
+
+
+def _signed_checksum(block: bytes) -> int:
+    """What Sun's tar wrote: bytes taken as signed."""
+    high = sum(1 for byte in block[:148] + block[156:] if byte >= 0x80)
+    return checksum(block) - 256 * high
+
+
+class HeaderParser:
+    """Checks header blocks. Field spellings seen before are not read again."""
+
+    __slots__ = ("_devices", "_ids", "_numbers", "_sums")
+
+    def __init__(self) -> None:
+        self._sums: dict[bytes, int] = {}
+        self._numbers: dict[bytes, int] = {}
+        self._ids: set[bytes] = set()
+        self._devices: set[bytes] = set()
+
+    def parse(self, block: bytes) -> tuple[bytes, int, int]:
+        """Name, type flag and size; InvalidTar where Go would refuse any field."""
+        total = self._sums.get(block[148:156])
+        if total is None or (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2 != total:
+            self._check_sum(block)
+        if block[100:124] not in self._ids:
+            self._check_ids(block[_IDS])
+        numbers = self._numbers
+        if block[136:148] not in numbers:
+            self._number(block[MTIME])
+        field = block[124:136]
+        size = numbers[field] if field in numbers else self._number(field)
+        end = block.find(0, 0, 100)
+        name = block[:end] if end >= 0 else block[:100]
+        magic = block[257:265]
+        if magic[:6] == b"ustar\0":
+            if block[508:] == b"tar\0":
+                self._number(block[STAR_ATIME])
+                self._number(block[STAR_CTIME])
+            if block[345]:
+                name = full_name(block)
+        elif magic != GNU_MAGIC:
+            return name, block[156], size
+        elif block[345] or block[357]:
+            name = full_name(block)
+        if block[329:345] not in self._devices:
+            self._check_devices(block[_DEVICE])
+        return name, block[156], size
+
+    def _check_sum(self, block: bytes) -> None:
+        field = block[CHECKSUM]
+        said = octal(field)
+        if said == checksum(block):
+            self._bound(self._sums)
+            self._sums[field] = said + sum(field) - 8 * 0x20
+        elif said != _signed_checksum(block):
+            raise InvalidTar("the checksum of a tar header is wrong")
+
+    def _check_ids(self, field: bytes) -> None:
+        for start in (0, 8, 16):
+            numeric(field[start : start + 8])
+        self._bound(self._ids)
+        self._ids.add(field)
+
+    def _check_devices(self, field: bytes) -> None:
+        numeric(field[:8])
+        numeric(field[8:])
+        self._bound(self._devices)
+        self._devices.add(field)
+
+    def _number(self, field: bytes) -> int:
+        value = numeric(field)
+        self._bound(self._numbers)
+        self._numbers[field] = value
+        return value
+
+    @staticmethod
+    def _bound(cache: dict[bytes, int] | set[bytes]) -> None:
+        if len(cache) >= _CACHED:
+            cache.clear()

@@ -1,0 +1,151 @@
+"""PAX extended headers: the records, read as strictly as Go reads them."""
+
+from __future__ import annotations
+
+from binascii import Error as BinasciiError
+from binascii import a2b_base64
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from occystrap_core.model.errors import InvalidTar
+from occystrap_core.streams.tar.numbers import decimal, seconds
+
+_TEXTS = frozenset({"path", "linkpath", "uname", "gname"})
+_WHOLE = frozenset({"uid", "gid", "size"})
+_TIMES = frozenset({"mtime", "atime", "ctime"})
+_SHORTEST_RECORD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`raw` is the whole record as it stands in the header."""
+
+    key: str
+    value: bytes
+    raw: bytes
+
+
+def decode_key(key: bytes) -> str:
+    return key.decode("utf-8", "surrogateescape")
+
+
+def encode_key(key: str) -> bytes:
+    return key.encode("utf-8", "surrogateescape")
+
+
+def records(data: bytes) -> Iterator[Record]:
+    """The records of an extended header in order; InvalidTar at the first malformed one."""
+    position, end = 0, len(data)
+    while position < end:
+        space = data.find(b" ", position, position + 24)
+        length = _length(data, position, space)
+        stop = position + length
+        if stop > end or stop <= space + 1 or data[stop - 1] != 0x0A:
+            raise InvalidTar("a PAX record does not end where it says")
+        key, equals, value = data[space + 1 : stop - 1].partition(b"=")
+        if not equals or not key:
+            raise InvalidTar("a PAX record has no keyword")
+        name = decode_key(key)
+        if b"\0" in (value if name in _TEXTS else key):
+            raise InvalidTar("a PAX record holds a NUL byte")
+        yield Record(name, value, data[position:stop])
+        position = stop
+
+
+def _length(data: bytes, position: int, space: int) -> int:
+    digits = data[position:space] if space > 0 else b""
+    length = int(digits) if digits.isdigit() else decimal(digits)
+    if length < _SHORTEST_RECORD:
+        raise InvalidTar("a PAX record is too short")
+    return length
+
+
+def mapping(data: bytes) -> dict[str, bytes]:
+    """Keyword to value, the last one of a name winning.
+
+    The maps of GNU's sparse format 0.0, which repeat a keyword, come as one of format 0.1."""
+    found: dict[str, bytes] = {}
+    sparse: list[bytes] = []
+    for record in records(data):
+        if record.key in ("GNU.sparse.offset", "GNU.sparse.numbytes"):
+            _append_to_map(sparse, record)
+        else:
+            found[record.key] = record.value
+    if sparse:
+        found["GNU.sparse.map"] = b",".join(sparse)
+    return found
+
+
+def _append_to_map(sparse: list[bytes], record: Record) -> None:
+    expected = "GNU.sparse.numbytes" if len(sparse) % 2 else "GNU.sparse.offset"
+    if record.key != expected or b"," in record.value:
+        raise InvalidTar("a sparse map in a PAX header is out of order")
+    sparse.append(record.value)
+
+
+def check_values(found: Mapping[str, bytes]) -> None:
+    """InvalidTar where a number or a time is none. An empty value means: no such record."""
+    for key, value in found.items():
+        if not value:
+            continue
+        if key in _TIMES:
+            seconds(value)
+        elif key in _WHOLE:
+            decimal(value)
+
+
+def size(found: Mapping[str, bytes], otherwise: int) -> int:
+    said = found.get("size")
+    return decimal(said) if said else otherwise
+
+
+def encode_record(key: str, value: bytes) -> bytes:
+    rest = b" %b=%b\n" % (encode_key(key), value)
+    length = len(rest) + len(str(len(rest)))
+    length = len(rest) + len(str(length))
+    return b"%d%b" % (length, rest)
+
+
+def encode(found: Mapping[str, bytes]) -> bytes:
+    """Sorted, so that equal records give equal bytes; `hdrcharset` rules those after it."""
+    keys = sorted(found, key=lambda key: (key != "hdrcharset", key))
+    return b"".join(encode_record(key, found[key]) for key in keys)
+
+
+def edited(data: bytes, drop: Iterable[str], put: Mapping[str, bytes]) -> bytes:
+    """`data` without the records of `drop`, with those of `put` in the place of their
+    forerunners or at the end; every other record byte for byte."""
+    left = dict(put)
+    gone = frozenset(drop) | frozenset(put)
+    kept: list[bytes] = []
+    for record in records(data):
+        if record.key in left:
+            kept.append(encode_record(record.key, left.pop(record.key)))
+        elif record.key not in gone:
+            kept.append(record.raw)
+    kept.extend(encode_record(key, value) for key, value in left.items())
+    return b"".join(kept)
+
+
+_SCHILY, _LIBARCHIVE = "SCHILY.xattr.", "LIBARCHIVE.xattr."
+
+
+def xattrs(found: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Extended attributes by name. libarchive writes each twice: in base64 under a name with
+    percent escapes, and plainly, which is what everybody reads."""
+    result: dict[str, bytes] = {}
+    for key, value in found.items():
+        if key.startswith(_LIBARCHIVE):
+            result[unquote(key[len(_LIBARCHIVE) :], errors="surrogateescape")] = _decoded(value)
+    for key, value in found.items():
+        if key.startswith(_SCHILY):
+            result[key[len(_SCHILY) :]] = value
+    return result
+
+
+def _decoded(value: bytes) -> bytes:
+    try:
+        return a2b_base64(value + b"=" * (-len(value) % 4))
+    except BinasciiError as error:
+        raise InvalidTar("a LIBARCHIVE.xattr record is not base64") from error
