@@ -1,0 +1,34 @@
+"""Image names as archives write them."""
+
+from __future__ import annotations
+
+from occystrap_core.model.errors import UsageError
+from occystrap_core.model.image import ImageName
+from occystrap_core.model.reference import Reference
+
+UNNAMED = ImageName("unknown", "unknown")
+"""What an image without a usable name is called."""
+
+
+def reference_of(text: str) -> Reference | None:
+    """None for what is no reference: names in archives are data, anything may stand there."""
+    try:
+        return Reference.parse(text)
+    except UsageError:
+        return None
+
+
+def image_name(text: str) -> ImageName | None:
+    found = reference_of(text)
+    return found.name if found else None
+
+
+def repo_tag(name: ImageName) -> str:
+    """`name` as RepoTags has it; empty where it has no tag or docker would not take it."""
+    found = reference_of(str(name)) if name.tag else None
+    return str(found.name) if found else ""
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two spellings mean one image, as `busybox` and `docker.io/library/busybox:latest` do."""
+    return one == other or (reference_of(one) or one) == (reference_of(other) or other)

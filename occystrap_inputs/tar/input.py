@@ -1,0 +1,53 @@
+"""Reading an image from an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
+from occystrap_core.kit.docker_archive.archive import Archive
+from occystrap_core.kit.docker_archive.catalogue import read_catalogue
+from occystrap_core.kit.docker_archive.choice import Chosen, choose
+from occystrap_core.kit.docker_archive.content import ArchivedImage
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.image import ImageName
+from occystrap_inputs.tar.plugin import TarInputOptions
+
+
+def open_input(address: Address, options: TarInputOptions, context: Settings) -> TarInput:
+    archive = Archive.open(address.path(), context.temp_dir)
+    try:
+        return TarInput(archive, options.ref)
+    except BaseException:
+        archive.close()
+        raise
+
+
+class TarInput:
+    """One image of an archive. What `notes` says is for the person who runs the tool."""
+
+    def __init__(self, archive: Archive, ref: str = "") -> None:
+        catalogue = read_catalogue(archive)
+        self._archive = archive
+        self._chosen: Chosen = choose(catalogue.images, ref, archive.what)
+        self._image: ArchivedImage = self._chosen.image.open()
+        self._notes = catalogue.notes + self._chosen.notes + self._image.notes
+        self.traits = InputTraits(unpacked=self._image.unpacked, file=archive.file.path)
+
+    def notes(self) -> tuple[str, ...]:
+        return self._notes
+
+    def name(self) -> ImageName:
+        return self._chosen.name
+
+    def root(self) -> Descriptor:
+        return self._image.root()
+
+    def document(self, descriptor: Descriptor) -> bytes:
+        return self._image.document(descriptor)
+
+    def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        yield from self._archive.chunks(self._image.blob(descriptor))
+
+    def close(self) -> None:
+        self._archive.close()
