@@ -12,10 +12,11 @@ VERSION = 1
 
 
 def as_json(catalog: Catalog) -> dict[str, object]:
-    return {"version": VERSION, "plugins": list(_rows(catalog))}
+    return {"version": VERSION, "plugins": list(entries(catalog))}
 
 
-def _rows(catalog: Catalog) -> Iterator[dict[str, object]]:
+def entries(catalog: Catalog) -> Iterator[dict[str, object]]:
+    """One for each entry point, sorted."""
     for row, state, reason in sorted(catalog.offers):
         yield {
             "kind": row.kind,

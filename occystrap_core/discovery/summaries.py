@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from occystrap_core.discovery.catalog import Catalog
-from occystrap_core.discovery.entry_points import Row
+from occystrap_core.discovery.entry_points import Row, plugin_name
 
 
 def summaries(catalog: Catalog, kind: str) -> Mapping[str, str]:
@@ -26,10 +26,11 @@ def _ask(catalog: Catalog, rows: list[Row]) -> Mapping[Row, str]:
     told = {}
     for row in rows:
         try:
-            told[row] = plugins.spec(row).summary
+            spec = plugins.spec(row)
         except PluginError as error:
-            told[row] = f"(broken: {error.message})"
+            told[row] = f"(broken: {error.__cause__ or error.message})"
             continue
+        told[row] = spec.summary if plugin_name(spec.name) == row.name else f"the same as {spec.name}"
         catalog.index.learn(row, told[row], getattr(sys.modules[row.module.partition(":")[0]], "__file__", "") or "")
     catalog.index.save()
     return told

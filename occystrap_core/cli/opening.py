@@ -1,0 +1,89 @@
+"""From what the user wrote to opened parts: every name and option is checked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from occystrap_core.contracts.address import Address
+from occystrap_core.contracts.filter import FilterContext
+from occystrap_core.contracts.input import Input
+from occystrap_core.contracts.options import keys_of, parse_options, split_filter
+from occystrap_core.contracts.output import Output, OutputContext, Receipt
+from occystrap_core.contracts.settings import Settings
+from occystrap_core.contracts.verifier import Verifier
+from occystrap_core.discovery.manager import Plugins
+from occystrap_core.engine.chain import OpenFilter
+from occystrap_core.model.errors import UnknownName, attributed
+
+Opener = Callable[[FilterContext], OpenFilter]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where to read from. `streamed` sources can be read once."""
+
+    streamed: bool
+    open: Callable[[Settings], Input]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where to write to; `scheme` by the plugin's own name, not an alias."""
+
+    scheme: str
+    streamed: bool
+    open: Callable[[OutputContext], Output]
+
+
+def find_source(plugins: Plugins, uri: str) -> Source:
+    address = Address.parse(uri)
+    spec = plugins.input_spec(address.scheme)
+    with attributed("source"):
+        options: object = parse_options(spec.options, address.pairs, f"{spec.name}://")
+    opener = plugins.implementation(spec)
+
+    def open_input(settings: Settings) -> Input:
+        with attributed("source"):
+            opened: Input = opener(address, options, settings)
+        return opened
+
+    return Source(address.target == "-", open_input)
+
+
+def find_destination(plugins: Plugins, uri: str) -> Destination:
+    address = Address.parse(uri)
+    spec = plugins.output_spec(address.scheme)
+    with attributed("destination"):
+        options: object = parse_options(spec.options, address.pairs, f"{spec.name}://")
+    return Destination(spec.name, address.target == "-", partial(plugins.implementation(spec), address, options))
+
+
+def find_filter(plugins: Plugins, text: str) -> Opener:
+    """The filter that `name:key=value,…` describes."""
+    name, pairs = split_filter(text, lambda name: keys_of(plugins.filter_spec(name).options))
+    spec = plugins.filter_spec(name)
+    options: object = parse_options(spec.options, pairs, f"filter {name!r}")
+    opener = plugins.implementation(spec)
+
+    def open_filter(context: FilterContext) -> OpenFilter:
+        with attributed(f"filter {name!r}"):
+            return OpenFilter(name, opener(options, context))
+
+    return open_filter
+
+
+def find_verifiers(plugins: Plugins, scheme: str) -> tuple[tuple[str, Verifier], ...]:
+    return tuple((spec.name, plugins.implementation(spec)()) for spec in plugins.verifier_specs(scheme))
+
+
+def reopener(plugins: Plugins, destination: Destination, settings: Settings) -> Callable[[Receipt], Input] | None:
+    """How to read back what was written; None where nobody reads such a destination."""
+    if destination.streamed:
+        return None
+    try:
+        plugins.input_spec(destination.scheme)
+    except UnknownName:
+        return None
+    return lambda receipt: find_source(plugins, receipt.uri).open(settings)

@@ -1,0 +1,18 @@
+"""The commands that come with Occystrap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from occystrap_core.contracts import CommandSpec, hookimpl
+
+
+@hookimpl
+def occystrap_commands() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "process", "Take an image from anywhere to anywhere, through filters", "occystrap_core.cli.process:process"
+    )
+    yield CommandSpec("plugins", "List plugins, and describe them", "occystrap_core.cli.plugins:plugins")
+    yield CommandSpec(
+        "completion", "Print the completion script of a shell", "occystrap_core.cli.completion:completion"
+    )

@@ -1,0 +1,122 @@
+"""What `process` says at the end: filter reports on stdout, the summary on stderr, or JSON for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from occystrap_core.cli.rendering import as_json, format_size, safe, without_credentials
+from occystrap_core.cli.session import Session
+from occystrap_core.contracts.finding import Finding, Severity
+from occystrap_core.engine.assemble import AssembledImage
+from occystrap_core.engine.outcome import Outcome
+from occystrap_core.model.layer import SealedLayer
+
+VERSION = 1
+"""The version of the JSON shape. Keys are added, never renamed."""
+
+
+def tell(session: Session, outcome: Outcome, source: str, destination: str, seconds: float, *, to_stderr: bool) -> None:
+    """Everything a user is told once the image is where it belongs."""
+    for note in outcome.notes:
+        session.warn(note)
+    for finding in outcome.findings:
+        if finding.severity is Severity.WARNING:
+            session.warn(f"Verify: {finding.message}")
+    if session.json:
+        click.echo(as_json(to_json(outcome, source, destination, seconds, session.depth)))
+    else:
+        for line in report_lines(outcome):
+            click.echo(safe(line), err=to_stderr)
+    if not session.quiet:
+        click.echo(summary(outcome, seconds), err=True)
+    if outcome.errors:
+        click.echo("Verification errors:", err=True)
+        for finding in outcome.errors:
+            click.echo(f"  {safe(finding.message)}", err=True)
+
+
+def summary(outcome: Outcome, seconds: float) -> str:
+    parts = [f"{outcome.layer_count} layers", format_size(outcome.size), f"{seconds:.1f}s"]
+    if outcome.verified:
+        parts.append(f"{len(outcome.errors)} verify errors" if outcome.errors else "verified OK")
+    return f"Summary: {', '.join(parts)}"
+
+
+def report_lines(outcome: Outcome) -> Iterator[str]:
+    for _, report in outcome.reports:
+        yield from report.lines
+
+
+def to_json(outcome: Outcome, source: str, destination: str, seconds: float, depth: str | None) -> dict[str, Any]:
+    receipt = outcome.receipt
+    return {
+        "version": VERSION,
+        "source": without_credentials(source),
+        "destination": without_credentials(destination),
+        "written": without_credentials(receipt.uri),
+        "name": str(receipt.name),
+        "digest": str(receipt.root.digest),
+        "media_type": receipt.root.media_type,
+        "details": dict(receipt.details),
+        "layer_count": outcome.layer_count,
+        "size": outcome.size,
+        "images": [_image(image) for image in outcome.images],
+        "notes": list(outcome.notes),
+        "filters": [
+            {"name": name, "data": list(report.lines) if report.data is None else report.data}
+            for name, report in outcome.reports
+        ],
+        "verification": {
+            "depth": depth,
+            "errors": len(outcome.errors),
+            "warnings": sum(finding.severity is Severity.WARNING for finding in outcome.findings),
+            "findings": [_finding(finding) for finding in outcome.findings],
+        },
+        "seconds": {
+            "total": round(seconds, 3),
+            "transfer": round(outcome.transfer_seconds, 3),
+            "verify": round(outcome.verify_seconds, 3),
+        },
+    }
+
+
+def _image(image: AssembledImage) -> dict[str, Any]:
+    return {
+        "platform": str(image.source.platform) if image.source.platform else None,
+        "source_digest": str(image.source.descriptor.digest),
+        "digest": str(image.manifest.digest),
+        "media_type": image.manifest.media_type,
+        "changed": image.manifest.digest != image.source.descriptor.digest,
+        "config_digest": str(image.config.digest),
+        "config_size": len(image.config.raw),
+        "layers": [_layer(layer) for layer in image.layers],
+    }
+
+
+def _layer(layer: SealedLayer) -> dict[str, Any]:
+    source = layer.source.descriptor
+    return {
+        "index": layer.source.position,
+        "source_digest": str(source.digest),
+        "source_size": source.size,
+        "digest": str(layer.blob.digest),
+        "size": layer.blob.size,
+        "media_type": layer.blob.media_type,
+        "diff_id": str(layer.diff_id) if layer.diff_id else None,
+        "uncompressed_size": layer.uncompressed_size,
+        "changed": layer.changed,
+        "reused": layer.reused,
+        "recompressed": not layer.changed and layer.blob.digest != source.digest,
+        "entries": {name: getattr(layer.stats, name) for name in _COUNTS},
+    }
+
+
+_COUNTS = ("entries_in", "entries_out", "dropped", "added", "altered")
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "where": {key: at for key, at in asdict(finding.where).items() if at not in ("", None)}}

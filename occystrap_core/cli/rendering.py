@@ -1,0 +1,92 @@
+"""Text for people: nothing from an image or a server reaches a terminal as it came."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import IO
+
+RED, YELLOW = "31", "33"
+_UNITS = ("KB", "MB", "GB")
+
+
+def safe(text: str) -> str:
+    r"""`text` on one line, with everything that could steer a terminal written out.
+
+    Control characters, C1, bidirectional marks and other invisible ones become escapes; a byte
+    that was not UTF-8 becomes `\xNN`.
+
+    >>> print(safe("a\x1b[31m\n\u202eb"))
+    a\x1b[31m\n\u202eb
+    """
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def safe_bytes(name: bytes) -> str:
+    """A name from an archive, to be read by a person."""
+    return safe(name.decode("utf-8", "surrogateescape"))
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
+def format_size(size: int | None) -> str:
+    """
+    >>> format_size(1023), format_size(1536), format_size(None)
+    ('1023 B', '1.5 KB', 'N/A')
+    """
+    if size is None:
+        return "N/A"
+    if size < 1024:
+        return f"{size} B"
+    value = size / 1024
+    for unit in _UNITS[:-1]:
+        if value < 1024:
+            return f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} {_UNITS[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """
+    >>> plural(1, "layer"), plural(2, "layer")
+    ('1 layer', '2 layers')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def as_json(value: object) -> str:
+    """One JSON document; pure ASCII, so that it is safe on a terminal too."""
+    return json.dumps(value, indent=2, default=str).replace("\x7f", "\\u007f")
+
+
+def without_credentials(uri: str) -> str:
+    """A URI as it may be shown: user and password are left out, and so is the query.
+
+    >>> without_credentials("registry://me:secret@host/image@sha256:ab?password=x")
+    'registry://host/image@sha256:ab'
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return uri.partition("?")[0]
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def coloured(text: str, colour: str, stream: IO[str]) -> str:
+    """`text` in colour, where `stream` is a terminal that may have some."""
+    wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{colour}m{text}\x1b[0m" if wanted else text
+
+
+def complain(label: str, text: str, colour: str = RED) -> None:
+    """One line on stderr, `Error: …` or `Warning: …`."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{coloured(f'{label}:', colour, sys.stderr)} {safe(text)}\n")
+        sys.stderr.flush()

@@ -1,0 +1,118 @@
+"""One run of the command line: from arguments to an exit code, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from occystrap_core.cli.app import app
+from occystrap_core.cli.rendering import complain, safe
+from occystrap_core.cli.session import Session
+from occystrap_core.model.errors import OccystrapError, describe_os_error
+
+NAME = "occystrap"
+COMPLETION_VARIABLE = "_OCCYSTRAP_COMPLETE"
+USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+
+
+class Terminated(KeyboardInterrupt):
+    """A polite request to stop, answered as Ctrl-C is, with the exit code a shell expects."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+def run(arguments: list[str]) -> int:
+    _listen_for_signals()
+    session = Session(arguments)
+    try:
+        code = _answer(arguments, session)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return BROKEN_PIPE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # nothing may reach a user as a traceback
+        session.close()
+        if session.debug:
+            _show_traceback(error)
+        return _explain(error)
+    return code
+
+
+def _answer(arguments: list[str], session: Session) -> int:
+    wanted = os.environ.get(COMPLETION_VARIABLE)
+    if wanted:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(app, {"obj": session}, NAME, COMPLETION_VARIABLE, wanted)
+    if not arguments:
+        with app.make_context(NAME, [], obj=session, resilient_parsing=True) as context:
+            click.echo(context.get_help(), err=True)
+        return USAGE
+    try:
+        with session, app.make_context(NAME, list(arguments), obj=session) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return 0
+
+
+def _explain(error: BaseException) -> int:
+    """Say in one line what went wrong; the exit code that goes with it."""
+    match error:
+        case KeyboardInterrupt():
+            complain("Interrupted", "stopped before it was done")
+            return getattr(error, "exit_code", INTERRUPTED)
+        case OccystrapError():
+            complain("Error", str(error))
+            return error.exit_code
+        case click.UsageError():
+            complain("Error", _usage(error))
+            return error.exit_code
+        case click.ClickException():
+            complain("Error", error.format_message())
+            return error.exit_code
+        case OSError():
+            complain("Error", describe_os_error(error))
+            return FAILED
+    complain("Error", f"internal error: {type(error).__name__}: {error} (--debug shows where; please report it)")
+    return FAILED
+
+
+def _usage(error: click.UsageError) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else NAME
+    return f"{message} (see '{command} --help')"
+
+
+def _show_traceback(error: BaseException) -> None:
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        click.echo(safe(line), err=True)
+
+
+def _listen_for_signals() -> None:
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
+
+
+def _silence(stream: object) -> None:
+    """Keep the interpreter from complaining when it flushes a pipe that nobody reads."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]  # a text stream
+    except (OSError, ValueError, AttributeError):
+        return
