@@ -22,7 +22,9 @@ class DeclaredChanges:
     """What a filter may do, for the verifier that compares source and result.
 
     `fields`: the entry fields it may rewrite, among name, linkname, mode, owner, mtime,
-    xattrs, content, kind. `may_drop` and `may_add`: whether entries may vanish or appear.
+    xattrs, content, kind; and of the image config, created (with its history's) and config (all
+    the rest). `may_drop` and `may_add`: whether entries may vanish or appear. A hard link whose
+    target vanished may, without more words, become a copy of it or lead to such a copy.
     """
 
     fields: frozenset[str] = frozenset()
@@ -32,10 +34,19 @@ class DeclaredChanges:
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:
-    """What a filter is told when it is opened."""
+    """What a filter is told when it is opened: the global options, what the image is called
+    at its source, and, where that is a registry, its (host, repository)."""
 
     settings: Settings
     source_name: ImageName
+    source_origin: tuple[str, str] | None = None
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """Image and tag as reports have always named them: a registry's host left out,
+        "unknown" for what has no name."""
+        image = self.source_origin[1] if self.source_origin else self.source_name.repository
+        return image or "unknown", self.source_name.tag or "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,11 @@ class StageLayer:
     diff_id: Digest | None
     size: int
     changed: bool
+
+    @property
+    def digest(self) -> Digest:
+        """What reports call the layer: the digest of its blob, or the diff_id of one that a filter changed."""
+        return self.diff_id if self.changed and self.diff_id else self.layer.descriptor.digest
 
 
 @dataclass(frozen=True, slots=True)

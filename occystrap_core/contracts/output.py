@@ -94,7 +94,8 @@ class Output(Protocol):
         ...
 
     def holds(self, digest: Digest) -> int | None:
-        """The size of a blob that the destination already has and has checked, or None.
+        """The size of a blob that the destination has and has checked, or None; what was kept
+        a moment ago counts.
 
         An archive answers None always, so that its bytes do not depend on arrival order.
         """

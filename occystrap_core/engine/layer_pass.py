@@ -150,9 +150,10 @@ class LayerPass:
         return self.output
 
     def _verified_blob(self) -> Stream:
+        """The source is asked for the blob when the first chunk is."""
         descriptor = self.plan.layer.descriptor
-        chunks = self.tap(self.source.blob(descriptor))
-        return _from_source(verified(chunks, descriptor, str(self.plan)))
+        with attributed("source"):
+            yield from verified(self.tap(self.source.blob(descriptor)), descriptor, "layer")
 
     def _inflated(self, blob: Iterable[Chunk]) -> Generator[bytes, None, None]:
         """The uncompressed bytes, read and inflated on a thread that ends when this is closed."""

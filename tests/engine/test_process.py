@@ -121,7 +121,7 @@ class TestSomethingChanges:
             "urls": ["https://example.org/layer"],
         }
         image, output = build_image([build_layer(FILES, extra=extra)]), MemoryOutput()
-        run(image, Touch(0), output=output)
+        run(image, Touch(1), output=output)
         layer = written(output)[0]["layers"][0]
         assert layer["annotations"] == {"kept": "yes"}
         assert "urls" not in layer
@@ -229,7 +229,7 @@ class TestDamage:
         pinned = "it names a digest"
         run(build_image([FILES]), output=MemoryOutput(cannot_modify=pinned))
         with pytest.raises(UsageError, match="^destination: it names a digest"):
-            run(build_image([FILES]), Touch(0), output=MemoryOutput(cannot_modify=pinned))
+            run(build_image([FILES]), Touch(1), output=MemoryOutput(cannot_modify=pinned))
 
 
 def test_mislabelled_compression_is_read_by_what_the_bytes_are() -> None:
