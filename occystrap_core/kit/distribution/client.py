@@ -1,0 +1,159 @@
+"""The registry client: manifests and blobs of one repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.contracts.settings import Settings
+from occystrap_core.kit.distribution.auth import Login
+from occystrap_core.kit.distribution.connection import Timeouts
+from occystrap_core.kit.distribution.credentials import Credentials, stored_credentials
+from occystrap_core.kit.distribution.download import Download
+from occystrap_core.kit.distribution.http import HttpClient, read_capped
+from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, identified
+from occystrap_core.kit.distribution.origin import registry_origin
+from occystrap_core.kit.distribution.retry import RetryPolicy, Traffic, rate_limit_of
+from occystrap_core.kit.distribution.session import Ask, Session
+from occystrap_core.kit.distribution.upload import Content, Upload
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import DigestMismatch, NotFound
+from occystrap_core.model.reference import Reference
+from occystrap_core.model.strict_json import MAX_BYTES
+
+PULL, PUSH = "pull", "pull,push"
+_STORED = frozenset({200, 201, 202})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a registry is to be reached, from a URI and the settings together."""
+
+    settings: Settings
+    insecure: bool | None = None
+    username: str = ""
+    password: str = ""
+    auth_hosts: tuple[str, ...] = ()
+    timeouts: Timeouts = field(default=Timeouts())
+    first_wait: float = 0.5
+
+
+class RegistryClient:
+    """Threads may share it. `actions` is what tokens are asked for: PULL or PUSH."""
+
+    def __init__(self, reference: Reference, access: Access, actions: str = PULL) -> None:
+        self.reference = reference
+        self._session = _session(reference, access)
+        self._repository = reference.repository
+        self._scopes = (_scope(reference.repository, actions),)
+
+    @property
+    def traffic(self) -> Traffic:
+        return self._session.policy.traffic
+
+    def manifest(self, wanted: str) -> tuple[Document, Digest]:
+        """The manifest or index under a tag or digest, and the digest it was found to have.
+
+        Raises DigestMismatch where the bytes are not those that the digest, or the registry's
+        own Docker-Content-Digest, names.
+        """
+        with self._session.asking(self._manifest_ask("GET", wanted)) as response:
+            raw = read_capped(response, MAX_BYTES, f"the manifest {wanted} of {self.reference.familiar}")
+            return identified(raw, response.headers, wanted)
+
+    def manifest_digest(self, wanted: str) -> Digest | None:
+        """What the registry says it has under a tag or digest, without reading it."""
+        try:
+            with self._session.trying(self._manifest_ask("HEAD", wanted)) as response:
+                return claimed_digest(response.headers)
+        except NotFound:
+            return None
+
+    def put_manifest(self, document: Document, wanted: str) -> None:
+        """Store a manifest or index under a tag or digest."""
+        raw = document.raw
+        headers = {"Content-Type": document.media_type, "Content-Length": str(len(raw))}
+        ask = replace(self._manifest_ask("PUT", wanted), headers=headers, body=lambda: [raw], accept=_STORED)
+        digest = Digest.parse(wanted) if ":" in wanted else document.digest
+        self._session.persist(lambda: self._put_document(ask, document), lambda: self.manifest_digest(wanted) == digest)
+
+    def _put_document(self, ask: Ask, document: Document) -> None:
+        with self._session.trying(ask) as response:
+            claimed = claimed_digest(response.headers)
+        if claimed and not claimed.matches(document.raw):
+            raise DigestMismatch(f"the registry stored {ask.what} as {claimed}, which names other bytes")
+
+    def blob(self, digest: Digest, size: int | None = None) -> Iterator[Chunk]:
+        """The bytes of a blob; an interrupted download goes on where it stopped. Nothing is verified."""
+        return Download(self._session, self._blob_ask("GET", digest), size).chunks()
+
+    def blob_bytes(self, digest: Digest, limit: int = MAX_BYTES) -> bytes:
+        with self._session.asking(self._blob_ask("GET", digest)) as response:
+            return read_capped(response, limit, f"{digest} of {self.reference.familiar}")
+
+    def blob_size(self, digest: Digest) -> int | None:
+        """The size of a blob that the repository has; None where it has none, or does not tell."""
+        try:
+            with self._session.asking(self._blob_ask("HEAD", digest)) as response:
+                length = response.headers.get("content-length", "")
+                return int(length) if length.isascii() and length.isdigit() else None
+        except NotFound:
+            return None
+
+    def has_blob(self, digest: Digest) -> bool:
+        try:
+            with self._session.trying(self._blob_ask("HEAD", digest)):
+                return True
+        except NotFound:
+            return False
+
+    def mount(self, digest: Digest, source_repository: str) -> bool:
+        """Have a blob of another repository of this registry appear here; False where that is not possible."""
+        scopes = (*self._scopes, _scope(source_repository, PULL))
+        return self._upload(scopes).mount(digest, source_repository)
+
+    def put_blob(self, digest: Digest, content: Content) -> None:
+        """Upload a blob; an interrupted upload goes on where it stopped, or starts again."""
+        self._upload(self._scopes).put(digest, content, lambda: self.has_blob(digest))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _upload(self, scopes: tuple[str, ...]) -> Upload:
+        return Upload(self._session, self._repository, scopes)
+
+    def _manifest_ask(self, method: str, wanted: str) -> Ask:
+        what = f"the manifest {self.reference.familiar}{'@' if ':' in wanted else ':'}{wanted}"
+        url = self._session.url(f"/v2/{self._repository}/manifests/{wanted}")
+        return Ask(method, url, what, self._scopes, {"Accept": ACCEPT})
+
+    def _blob_ask(self, method: str, digest: Digest) -> Ask:
+        url = self._session.url(f"/v2/{self._repository}/blobs/{digest}")
+        return Ask(method, url, f"the blob {digest} of {self.reference.familiar}", self._scopes)
+
+
+def _scope(repository: str, actions: str) -> str:
+    return f"repository:{repository}:{actions}"
+
+
+def _session(reference: Reference, access: Access) -> Session:
+    settings = access.settings
+    # A setting can only ask for plain HTTP; it does not take it away from this machine's registries.
+    home = registry_origin(reference, access.insecure if access.insecure is not None else settings.insecure or None)
+    http = HttpClient(home, access.timeouts)
+    login = Login(home, http, lambda: _credentials(reference, access), access.auth_hosts)
+    policy = RetryPolicy(settings.retries, access.first_wait)
+    return Session(home, http, login, policy, rate_limit_of(home, settings.rate_limit))
+
+
+def _credentials(reference: Reference, access: Access) -> Credentials | None:
+    """The nearest to the URI counts: it, then the global options, then what docker or podman stored."""
+    for username, password in (
+        (access.username, access.password),
+        (access.settings.username, access.settings.password),
+    ):
+        if username or password:
+            return Credentials(username, password)
+    return stored_credentials(reference)

@@ -1,0 +1,290 @@
+"""Connections: http.client with keep-alive, time-outs, TLS from the system's CA store, and proxies.
+
+A body is read into a buffer that is used again for the next piece: handing every read a
+fresh buffer costs more than the network does.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+
+from occystrap_core.kit.distribution.origin import IpAddress, Origin, ip_address
+from occystrap_core.kit.distribution.proxies import Proxy, proxy_for
+from occystrap_core.model.errors import TransferError
+
+BUFFER_SIZE = 256 * 1024
+_MAX_IDLE_CONNECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. A body that brings less than `minimum_rate` bytes a second over `idle` seconds is a stall."""
+
+    connect: float = 10.0
+    idle: float = 30.0
+    minimum_rate: int = 512
+
+
+class Connections:
+    """The connections of one registry client, shared by its threads.
+
+    `home` is the registry. Where it sends us afterwards (a redirect, an upload's Location, a
+    token realm) must not lie deeper inside a private network than the registry itself does.
+    """
+
+    def __init__(self, home: Origin, timeouts: Timeouts) -> None:
+        self._home = home
+        self._timeouts = timeouts
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[HTTPConnection]] = {}
+        self._home_address: IpAddress | None = None
+        self._closed = False
+
+    def exchange(
+        self, method: str, origin: Origin, target: str, headers: Mapping[str, str], body: Iterable[bytes] | None
+    ) -> tuple[HTTPResponse, Body]:
+        """Send a request and return its answer's head, and the body that must be closed."""
+        kept = self._reused(origin)
+        if kept is not None:
+            try:
+                return self._exchange_on(kept, method, origin, target, headers, body)
+            except ConnectionError:
+                # The peer closed it just now; only what can be sent again is.
+                if body is not None:
+                    raise
+        return self._exchange_on(self._opened(origin), method, origin, target, headers, body)
+
+    def put_back(self, origin: Origin, connection: HTTPConnection) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if not self._closed and connection.sock is not None and len(idle) < _MAX_IDLE_CONNECTIONS:
+                idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            connections = [connection for idle in self._idle.values() for connection in idle]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    def _reused(self, origin: Origin) -> HTTPConnection | None:
+        while True:
+            with self._lock:
+                idle = self._idle.get(origin)
+                connection = idle.pop() if idle else None
+            if connection is None or _still_open(connection):
+                return connection
+            connection.close()
+
+    def _opened(self, origin: Origin) -> HTTPConnection:
+        proxy = proxy_for(origin)
+        connection = _connection(origin, proxy, self._timeouts.connect)
+        try:
+            connection.connect()
+            if proxy is None:
+                self._check_address(origin, connection)
+            connection.sock.settimeout(self._timeouts.idle)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_address(self, origin: Origin, connection: HTTPConnection) -> None:
+        address = ip_address(connection.sock.getpeername()[0].partition("%")[0])
+        if origin == self._home:
+            self._home_address = address
+        elif not _may_be_reached_from(self._home_address, address):
+            raise TransferError(f"{self._home.netloc} sends us to {origin.netloc}, which lies in a private network")
+
+    def _exchange_on(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        origin: Origin,
+        target: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None,
+    ) -> tuple[HTTPResponse, Body]:
+        try:
+            response = _send(connection, method, *_addressed(origin, target, headers), body)
+        except BaseException:
+            connection.close()
+            raise
+        return response, Body(self, origin, connection, response, self._timeouts)
+
+
+class Body:
+    """An answer's body, read once. What it yields is valid until the next piece is asked for."""
+
+    def __init__(
+        self,
+        pool: Connections,
+        origin: Origin,
+        connection: HTTPConnection,
+        response: HTTPResponse,
+        timeouts: Timeouts,
+    ) -> None:
+        self._pool = pool
+        self._origin = origin
+        self._connection: HTTPConnection | None = connection
+        self._response = response
+        self._pace = _Pace(timeouts)
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        response = self._response
+        if response.isclosed() or response.length == 0:
+            return iter(())
+        if response.chunked or response.length is None:
+            return self._unmeasured()
+        return self._measured()
+
+    def close(self) -> None:
+        """Keep the connection for the next request where the body was read to its end."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._response.length == 0:
+            self._finish()
+        if self._response.isclosed() and not self._response.will_close:
+            self._pool.put_back(self._origin, connection)
+        else:
+            self._response.close()
+            connection.close()
+
+    def _measured(self) -> Iterator[memoryview]:
+        response, pace = self._response, self._pace
+        remaining = response.length or 0
+        view = memoryview(bytearray(min(BUFFER_SIZE, remaining) or 1))
+        while remaining:
+            piece = view if remaining >= len(view) else view[:remaining]
+            filled = self._fill(piece, pace)
+            remaining -= filled
+            response.length = remaining
+            if filled:
+                yield piece[:filled]
+            if filled < len(piece):
+                raise IncompleteRead(b"", remaining)
+        self._finish()
+
+    def _finish(self) -> None:
+        """http.client frees the connection only when it is asked for the nothing that is left."""
+        self._response.read()
+
+    def _fill(self, piece: memoryview, pace: _Pace) -> int:
+        read_some = self._response.fp.readinto1
+        filled = 0
+        while filled < len(piece):
+            try:
+                count = read_some(piece[filled:])
+                pace.arrived(count)
+            except OSError:
+                if not filled:
+                    raise
+                return filled
+            if not count:
+                return filled
+            filled += count
+        return filled
+
+    def _unmeasured(self) -> Iterator[bytes]:
+        response, pace = self._response, self._pace
+        while chunk := response.read1(BUFFER_SIZE):
+            pace.arrived(len(chunk))
+            yield chunk
+
+
+class _Pace:
+    """Raises TimeoutError for a peer that drips: a socket's own time-out never sees it."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._window = timeouts.idle
+        self._least = int(timeouts.idle * timeouts.minimum_rate)
+        self._until = time.monotonic() + self._window
+        self._count = 0
+
+    def arrived(self, count: int) -> None:
+        self._count += count
+        if self._count >= self._least:
+            self._restart()
+        elif time.monotonic() > self._until:
+            raise TimeoutError(f"less than {self._least} bytes came in {self._window:g} seconds")
+
+    def _restart(self) -> None:
+        self._until = time.monotonic() + self._window
+        self._count = 0
+
+
+def tls_context() -> ssl.SSLContext:
+    """One context for the whole process, made at first use: it costs 40 ms."""
+    return _tls_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@lru_cache(maxsize=4)
+def _tls_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _connection(origin: Origin, proxy: Proxy | None, timeout: float) -> HTTPConnection:
+    host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
+    if origin.scheme == "http":
+        return HTTPConnection(host, port, timeout=timeout)
+    connection = HTTPSConnection(host, port, timeout=timeout, context=tls_context())
+    if proxy:
+        connection.set_tunnel(origin.host, origin.port, headers=dict(proxy.headers))
+    return connection
+
+
+def _addressed(origin: Origin, target: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """A proxy for plain HTTP wants the whole URL, and its own password beside the registry's."""
+    proxy = proxy_for(origin) if origin.scheme == "http" else None
+    return (f"{origin}{target}", {**headers, **dict(proxy.headers)}) if proxy else (target, headers)
+
+
+def _send(
+    connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Iterable[bytes] | None
+) -> HTTPResponse:
+    try:
+        connection.request(method, target, body=body, headers=headers)
+    except (BrokenPipeError, ConnectionResetError):
+        return _early_answer(connection)
+    return connection.getresponse()
+
+
+def _still_open(connection: HTTPConnection) -> bool:
+    """A kept connection on which something can be read was closed by the peer, or is out of step."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
+
+
+def _early_answer(connection: HTTPConnection) -> HTTPResponse:
+    """A server may refuse a body before it read all of it, and hang up: its answer says why."""
+    try:
+        return connection.getresponse()
+    except (HTTPException, OSError):
+        raise ConnectionResetError("the connection was closed in the middle of the request") from None
+
+
+def _may_be_reached_from(home: IpAddress | None, target: IpAddress | None) -> bool:
+    if home is None or target is None:
+        return True
+    return _privacy(target) <= _privacy(home)
+
+
+def _privacy(address: IpAddress) -> int:
+    if address.is_loopback or address.is_link_local or address.is_unspecified:
+        return 2
+    return 1 if address.is_private else 0

@@ -1,0 +1,115 @@
+"""The only module that imports httpx, and what the others use of it.
+
+httpx is the face (requests, responses, headers); the bytes go through our own transport,
+because its default one costs three times as much CPU for a blob.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import ModuleType
+from typing import cast
+
+from occystrap_core._version import VERSION
+from occystrap_core.kit.distribution.connection import Body, Connections, Timeouts
+from occystrap_core.kit.distribution.failures import network_failure
+from occystrap_core.kit.distribution.origin import Origin, Url
+from occystrap_core.model.errors import LimitExceeded
+
+# httpx would import its own command line, with click and rich, for nothing.
+sys.modules.setdefault("httpx._main", cast("ModuleType", None))
+
+import httpx  # noqa: E402 - the line above must come first
+from httpx import Headers, Response  # noqa: E402
+
+__all__ = ["Headers", "HttpClient", "Response", "read_capped"]
+
+_HEADERS = {
+    "User-Agent": f"occystrap/{VERSION}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+}
+
+
+class HttpClient:
+    """Sends single requests: no redirects, no login, no retries, no cookies. Threads may share it."""
+
+    def __init__(self, home: Origin, timeouts: Timeouts) -> None:
+        self._transport = Transport(home, timeouts)
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx.Client(
+            transport=self._transport, headers=_HEADERS, cookies=no_cookies, trust_env=False, follow_redirects=False
+        )
+
+    @contextmanager
+    def send(
+        self, method: str, url: Url, headers: Mapping[str, str], body: Iterable[bytes] | None = None
+    ) -> Iterator[Response]:
+        """The answer, whose body is read with `iter_raw()` or `read_capped`, if at all."""
+        response = self.open(method, url, headers, body)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def open(self, method: str, url: Url, headers: Mapping[str, str], body: Iterable[bytes] | None = None) -> Response:
+        """As `send`, but the caller closes."""
+        # The target travels beside httpx's URL, which would rewrite what others have signed.
+        request = self._client.build_request(
+            method, f"{url.origin}/", headers=dict(headers), content=body, extensions={"url": url}
+        )
+        return self._client.send(request, stream=True)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Transport(httpx.BaseTransport):
+    """httpx over http.client."""
+
+    def __init__(self, home: Origin, timeouts: Timeouts) -> None:
+        self._connections = Connections(home, timeouts)
+
+    def handle_request(self, request: httpx.Request) -> Response:
+        url: Url = request.extensions["url"]
+        has_body = request.headers.get("Content-Length", "0") != "0"
+        body = cast("Iterable[bytes]", request.stream) if has_body else None
+        headers = {name.decode(): value.decode() for name, value in request.headers.raw}
+        try:
+            response, stream = self._connections.exchange(request.method, url.origin, url.target, headers, body)
+        except (OSError, HTTPException) as error:
+            raise network_failure(error, url.origin) from error
+        return Response(response.status, headers=response.getheaders(), stream=_Stream(stream, url.origin))
+
+    def close(self) -> None:
+        self._connections.close()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, body: Body, origin: Origin) -> None:
+        self._body = body
+        self._origin = origin
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from cast("Iterator[bytes]", iter(self._body))
+        except (OSError, HTTPException) as error:
+            raise network_failure(error, self._origin) from error
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def read_capped(response: Response, limit: int, what: str) -> bytes:
+    """The whole body, which may be `limit` bytes long; `what` names it in the error."""
+    collected = bytearray()
+    for chunk in response.iter_raw():
+        collected += chunk
+        if len(collected) > limit:
+            raise LimitExceeded(f"{what} is longer than {limit} bytes")
+    return bytes(collected)

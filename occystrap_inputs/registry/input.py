@@ -1,0 +1,66 @@
+"""Reading an image from a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
+from occystrap_core.kit.distribution.client import Access, RegistryClient
+from occystrap_core.kit.distribution.retry import Traffic
+from occystrap_core.kit.distribution.target import Target
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.document import Document
+from occystrap_core.model.image import ImageName
+from occystrap_core.model.media_types import INDEXES, MANIFESTS
+from occystrap_inputs.registry.plugin import RegistryInputOptions
+
+
+class RegistryInput:
+    """The manifest is fetched when the root is asked for, and then not again."""
+
+    def __init__(self, address: Address, options: RegistryInputOptions, settings: Settings) -> None:
+        target = Target.of(address)
+        self.reference = target.reference
+        self.client = RegistryClient(target.reference, _access(target, options, settings))
+        self.traits = InputTraits(origin=(self.reference.registry.lower(), self.reference.repository))
+        self._root: tuple[Document, Descriptor] | None = None
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.client.traffic
+
+    def name(self) -> ImageName:
+        return self.reference.name
+
+    def root(self) -> Descriptor:
+        return self._fetched_root()[1]
+
+    def document(self, descriptor: Descriptor) -> bytes:
+        document, root = self._fetched_root()
+        if descriptor.digest == root.digest:
+            return document.raw
+        if descriptor.media_type in INDEXES | MANIFESTS:
+            return self.client.manifest(str(descriptor.digest))[0].raw
+        return self.client.blob_bytes(descriptor.digest)
+
+    def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        return self.client.blob(descriptor.digest, descriptor.size)
+
+    def close(self) -> None:
+        self.client.close()
+
+    def _fetched_root(self) -> tuple[Document, Descriptor]:
+        if self._root is None:
+            document, digest = self.client.manifest(self.reference.wanted)
+            self._root = document, Descriptor(document.media_type, digest, len(document.raw))
+        return self._root
+
+
+def _access(target: Target, options: RegistryInputOptions, settings: Settings) -> Access:
+    return Access(
+        settings,
+        insecure=options.insecure,
+        username=target.username or options.username,
+        password=target.password or options.password,
+        auth_hosts=options.auth_host,
+    )

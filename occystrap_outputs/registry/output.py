@@ -1,0 +1,135 @@
+"""Writing an image into a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from occystrap_core.contracts import Address, Chunk, OutputContext, OutputTraits, Receipt, Settings, Slot, Staged
+from occystrap_core.kit.distribution.client import PUSH, Access, RegistryClient
+from occystrap_core.kit.distribution.retry import Traffic
+from occystrap_core.kit.distribution.target import Target
+from occystrap_core.kit.distribution.upload import InMemory
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import DigestMismatch
+from occystrap_core.model.layer import SealedLayer
+from occystrap_core.model.media_types import INDEXES, MANIFESTS, Compression, Family
+from occystrap_core.streams.spool import Spool
+from occystrap_outputs.registry.plugin import RegistryOutputOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledBlob:
+    """A blob as it will be stored, waiting for its name: what is there already is not sent."""
+
+    spool: Spool
+
+
+class RegistryOutput:
+    """Blobs and child manifests are uploaded as they come; nothing names them before the tag does."""
+
+    def __init__(self, address: Address, options: RegistryOutputOptions, context: OutputContext) -> None:
+        target = Target.of(address)
+        self.reference = target.reference
+        self._access = _access(target, options, context.settings)
+        self._insecure = options.insecure
+        self.client = RegistryClient(target.reference, self._access, PUSH)
+        self.traits = _traits(options, context.settings)
+        self._temp_dir = context.settings.temp_dir
+        self._mountable_from = _mountable_from(context, self.reference.registry, self.reference.repository)
+        self._pending: Document | None = None
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.client.traffic
+
+    @property
+    def reopen_settings(self) -> Settings:
+        """What the receipt's URI must be opened with: it holds no secret itself."""
+        access = self._access
+        if not (access.username or access.password):
+            return access.settings
+        return replace(access.settings, username=access.username, password=access.password)
+
+    def cannot_modify_reason(self) -> str:
+        digest = self.reference.digest
+        return f"the destination names the digest {digest.short}, which any change would break" if digest else ""
+
+    def holds(self, digest: Digest) -> int | None:
+        size = self.client.blob_size(digest)
+        if size is None and self._mountable_from and self.client.mount(digest, self._mountable_from):
+            size = self.client.blob_size(digest)
+        return size
+
+    def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> Staged:
+        spool = Spool(self._temp_dir)
+        try:
+            spool.fill(chunks)
+        except BaseException:
+            spool.close()
+            raise
+        return SpooledBlob(spool)
+
+    def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
+        assert isinstance(staged, SpooledBlob)
+        with staged.spool as spool:
+            if not self.client.has_blob(blob.digest):
+                self.client.put_blob(blob.digest, spool)
+
+    def discard(self, staged: Staged) -> None:
+        assert isinstance(staged, SpooledBlob)
+        staged.spool.close()
+
+    def put_document(self, document: Document) -> None:
+        if document.media_type in INDEXES | MANIFESTS:
+            self._flush()
+            self._pending = document
+        elif not self.client.has_blob(document.digest):
+            self.client.put_blob(document.digest, InMemory(document.raw))
+
+    def commit(self, root: Descriptor) -> Receipt:
+        wanted = self.reference.digest
+        if wanted and wanted != root.digest:
+            raise DigestMismatch(f"the image is {root.digest}, but the destination names {wanted}")
+        assert self._pending is not None, "the root was put before commit"
+        self.client.put_manifest(self._pending, self.reference.tag or str(root.digest))
+        self.client.close()
+        return Receipt("registry", self._uri(), self.reference.name, root)
+
+    def abort(self) -> None:
+        """What was uploaded has no name and is the registry's to collect."""
+        self._pending = None
+        self.client.close()
+
+    def _flush(self) -> None:
+        """Only the last manifest is the root, and only the root has a tag."""
+        if self._pending:
+            self.client.put_manifest(self._pending, str(self._pending.digest))
+
+    def _uri(self) -> str:
+        uri = f"registry://{self.reference}"
+        return uri if self._insecure is None else f"{uri}?insecure={str(self._insecure).lower()}"
+
+
+def _access(target: Target, options: RegistryOutputOptions, settings: Settings) -> Access:
+    return Access(
+        settings,
+        insecure=options.insecure,
+        username=target.username or options.username,
+        password=target.password or options.password,
+        auth_hosts=options.auth_host,
+    )
+
+
+def _traits(options: RegistryOutputOptions, settings: Settings) -> OutputTraits:
+    """Docker's media types have no name for zstd layers, so asking for those asks for OCI."""
+    convert = options.compression or settings.compression
+    family = options.format or (Family.OCI if convert is Compression.ZSTD else None)
+    return OutputTraits((Compression.GZIP, Compression.ZSTD, Compression.NONE), convert, family)
+
+
+def _mountable_from(context: OutputContext, registry: str, repository: str) -> str:
+    host, source = context.source_origin or ("", "")
+    return source if host == registry.lower() and source != repository else ""
