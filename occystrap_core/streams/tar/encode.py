@@ -74,34 +74,37 @@ def split_name(name: bytes) -> tuple[bytes, bytes] | None:
     return name[slash + 1 :], name[:slash]
 
 
-def is_portable(value: bytes) -> bool:
-    """Bytes that are no UTF-8 stand better in the header itself, where nobody decodes them."""
-    if value.isascii():
-        return True
+def is_utf8(value: bytes) -> bool:
     try:
         value.decode()
     except UnicodeDecodeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def names(name: bytes, records: dict[str, bytes]) -> tuple[bytes, bytes]:
-    found = split_name(name) if is_portable(name) else None
-    if found is not None and b"\0" not in name:
+    """Name and prefix fields; `records` gets what does not fit them."""
+    found = split_name(name)
+    if found is not None and _stands_plain(name):
         return found
     return short(name, "path", 0, records), b""
 
 
 def short(value: bytes, key: str, room: int, records: dict[str, bytes]) -> bytes:
     """`value` for a header field of `room` bytes; what does not fit goes to `records`."""
+    if len(value) <= room and _stands_plain(value):
+        return value
     if b"\0" in value:
         raise InvalidTar(f"a {key} with a NUL byte cannot be written to a tar archive")
-    if len(value) <= room and is_portable(value):
-        return value
-    if not is_portable(value):
+    if not is_utf8(value):
         records.setdefault("hdrcharset", b"BINARY")
     records[key] = value
     return stand_in(value, room or NAME_ROOM)
+
+
+def _stands_plain(value: bytes) -> bool:
+    """Bytes that are no UTF-8 stand best in the header itself, where nobody decodes them."""
+    return b"\0" not in value and (value.isascii() or not is_utf8(value))
 
 
 def stand_in(value: bytes, room: int) -> bytes:
