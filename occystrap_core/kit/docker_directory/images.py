@@ -1,0 +1,90 @@
+"""The images of a directory: what its catalog and its manifest files say there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from occystrap_core.kit.docker_archive.names import UNNAMED, image_name, same_name
+from occystrap_core.kit.docker_archive.saved import SavedImage, saved_images
+from occystrap_core.kit.docker_directory.catalog import MANIFEST_FILE, Catalog
+from occystrap_core.kit.folder.beneath import Folder
+from occystrap_core.model.errors import NotFound, UsageError
+from occystrap_core.model.image import ImageName
+
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """`names`: the best one first."""
+
+    saved: SavedImage
+    names: tuple[str, ...]
+    file: str
+
+    @property
+    def name(self) -> ImageName:
+        return next(filter(None, map(image_name, self.names)), UNNAMED)
+
+    def is_called(self, wanted: str) -> bool:
+        return wanted == self.file or any(same_name(name, wanted) for name in self.names)
+
+
+def listed_images(folder: Folder) -> tuple[ListedImage, ...]:
+    """Every image once, however many files describe it. NotFound where there is none."""
+    images: dict[tuple[str, tuple[str, ...]], ListedImage] = {}
+    for image in _all_images(folder):
+        key = (image.saved.config, image.saved.layers)
+        known = images.get(key)
+        names = tuple(dict.fromkeys((*known.names, *image.names))) if known else image.names
+        images[key] = ListedImage(image.saved, names, known.file if known else image.file)
+    if not images:
+        raise NotFound(f"{folder} holds no image: it has no {MANIFEST_FILE}", hint=_elsewhere(folder.path))
+    return tuple(images.values())
+
+
+def chosen_image(images: Sequence[ListedImage], ref: str, what: str) -> ListedImage:
+    """The image called `ref`, or the only one where nothing is asked for."""
+    found = [image for image in images if not ref or image.is_called(ref)]
+    if len(found) == 1:
+        return found[0]
+    hint = f"it has {_names(images)}; choose with ?ref=IMAGE:TAG"
+    if ref and not found:
+        raise NotFound(f"{what} has no image {ref!r}", hint=hint)
+    raise UsageError(f"{what} holds {len(found)} images{f' called {ref!r}' if ref else ''}", hint=hint)
+
+
+def _all_images(folder: Folder) -> Iterator[ListedImage]:
+    on_disk = folder.listing("manifest*.json")
+    catalog = Catalog.of(folder)
+    for file in sorted({*catalog.names().values(), *on_disk}):
+        listed = saved_images(folder.read(file), f"{folder}/{file}")
+        for saved in listed:
+            catalogued = _catalogued(catalog, file, saved) if len(listed) == 1 else ()
+            yield ListedImage(saved, (*catalogued, *saved.tags), file)
+
+
+def _catalogued(catalog: Catalog, file: str, saved: SavedImage) -> tuple[str, ...]:
+    """The catalog's names for this file; of several, those that the file knows itself.
+
+    Catalogs were written that still lead to manifest.json for images it held before.
+    """
+    names = [name for name, held in catalog.names().items() if held == file]
+    known = [name for name in names if {str(name), _short(name)} & set(saved.tags)]
+    return tuple(str(name) for name in known or names)
+
+
+def _short(name: ImageName) -> str:
+    return f"{name.repository.rpartition('/')[2]}:{name.tag}"
+
+
+def _names(images: Sequence[ListedImage]) -> str:
+    names = [image.names[0] if image.names else image.file for image in images]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+def _elsewhere(path: Path) -> str:
+    return "ocidir:// reads it" if (path / "oci-layout").exists() else ""

@@ -1,0 +1,40 @@
+"""Reads an image from an OCI image layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from occystrap_core.contracts.address import Address
+from occystrap_core.contracts.input import Chunk, InputTraits
+from occystrap_core.contracts.settings import Settings
+from occystrap_core.kit.oci_layout.image_name import image_name
+from occystrap_core.kit.oci_layout.layout import Layout
+from occystrap_core.kit.oci_layout.target import LayoutTarget
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.image import ImageName
+from occystrap_inputs.ocidir.plugin import LayoutInputOptions
+
+
+class LayoutInput:
+    traits = InputTraits()
+
+    def __init__(self, address: Address, options: LayoutInputOptions, settings: Settings) -> None:
+        target = LayoutTarget.of(address, options.ref)
+        self._layout = Layout.open(target.path)
+        self._root = self._layout.image(target)
+        self._name = image_name(self._root, target.path)
+
+    def name(self) -> ImageName:
+        return self._name
+
+    def root(self) -> Descriptor:
+        return self._root
+
+    def document(self, descriptor: Descriptor) -> bytes:
+        return self._layout.document(descriptor)
+
+    def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        return self._layout.blob(descriptor)
+
+    def close(self) -> None:
+        """Nothing stays open between two calls."""

@@ -1,0 +1,139 @@
+"""Writes an image as the files of a docker-save archive, beside those that are there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from occystrap_core.contracts.address import Address
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
+from occystrap_core.kit.docker_archive.names import repo_tag
+from occystrap_core.kit.docker_directory.catalog import CATALOG_FILE, MANIFEST_FILE, Catalog, readable
+from occystrap_core.kit.folder.beneath import Folder
+from occystrap_core.kit.folder.checked import CheckedFiles
+from occystrap_core.kit.folder.lock import exclusively
+from occystrap_core.kit.folder.staging import StagedFile, Staging
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import OptionError, UsageError
+from occystrap_core.model.image import ImageName
+from occystrap_core.model.layer import SealedLayer
+from occystrap_core.model.media_types import MANIFESTS, Compression
+from occystrap_outputs.dir.plugin import DirectoryOutputOptions
+
+
+class DirectoryOutput:
+    """Layers are named by their diff_ids and configs by their digests, so images share what is equal."""
+
+    traits = OutputTraits(compressions=(Compression.NONE,), holds_indexes=False, holds_artifacts=False)
+
+    def __init__(self, address: Address, options: DirectoryOutputOptions, context: OutputContext) -> None:
+        if options.expand:
+            raise OptionError(
+                "dir:// does not unpack root filesystems: option 'expand' belongs to another output",
+                hint="`occystrap plugins list` shows the outputs there are",
+            )
+        self._target = address.target
+        self._path = address.path()
+        self._folder = Folder(self._path)
+        _require_room(self._folder)
+        self._unique_names = options.unique_names
+        self._name = ImageName(context.source_name.repository or "unknown", context.source_name.tag or "latest")
+        self._present = CheckedFiles(self._folder)
+        self._staging = Staging(self._path)
+        self._lock = threading.Lock()
+        self._kept: dict[Digest, tuple[str, StagedFile]] = {}
+        self._manifests: dict[Digest, Document] = {}
+
+    def cannot_modify_reason(self) -> str:
+        return ""
+
+    def holds(self, digest: Digest) -> int | None:
+        with self._lock:
+            if digest in self._kept:
+                return self._kept[digest][1].size
+        return self._present.size(layer_file(digest), digest)
+
+    def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> StagedFile:
+        return self._staging.take(chunks)
+
+    def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
+        self._keep(staged, blob.digest, layer_file(blob.digest))
+
+    def discard(self, staged: Staged) -> None:
+        assert isinstance(staged, StagedFile)
+        self._staging.drop(staged)
+
+    def put_document(self, document: Document) -> None:
+        digest = document.digest
+        if document.media_type in MANIFESTS:
+            self._manifests[digest] = document
+        else:
+            self._keep(self._staging.take((document.raw,)), digest, config_file(digest))
+
+    def commit(self, root: Descriptor) -> Receipt:
+        content = _entry(self._manifests[root.digest], self._name)
+        for name, staged in self._kept.values():
+            self._staging.place(staged, name)
+        self._staging.sync()
+        with exclusively(self._path):
+            manifest = self._list(readable([content]))
+        self._staging.close()
+        return Receipt(
+            scheme="dir",
+            uri=f"dir://{self._target}?ref={quote(str(self._name), safe='/:')}",
+            name=self._name,
+            root=root,
+            details={"path": str(self._path), "manifest": manifest},
+        )
+
+    def abort(self) -> None:
+        self._staging.abandon()
+
+    def _keep(self, staged: Staged, digest: Digest, name: str) -> None:
+        assert isinstance(staged, StagedFile)
+        with self._lock:
+            _, known = self._kept.setdefault(digest, (name, staged))
+        if known is not staged:
+            self._staging.drop(staged)
+
+    def _list(self, manifest: bytes) -> str:
+        """Write the manifest and enter it into the catalog as it is by now."""
+        catalog = Catalog.of(self._folder)
+        file = catalog.own_file(self._name) if self._unique_names else MANIFEST_FILE
+        self._staging.place(self._staging.take((manifest,)), file)
+        self._staging.place(self._staging.take((catalog.with_image(self._name, file).to_bytes(),)), CATALOG_FILE)
+        self._staging.sync()
+        return file
+
+
+def _require_room(folder: Folder) -> None:
+    """Find out before the transfer what would make the commit fail."""
+    if folder.path.exists():
+        if not folder.path.is_dir():
+            raise UsageError(f"{folder} is not a directory", hint="tar:// writes an archive")
+        Catalog.of(folder)
+
+
+def layer_file(diff_id: Digest) -> str:
+    return f"{diff_id.hex}/layer.tar"
+
+
+def config_file(digest: Digest) -> str:
+    return f"{digest.hex}.json"
+
+
+def _entry(manifest: Document, name: ImageName) -> dict[str, object]:
+    """What manifest.json says of an image whose layers lie uncompressed, named by their diff_ids."""
+    config = Digest.parse(manifest.json["config"]["digest"])
+    layers = [Digest.parse(layer["digest"]) for layer in manifest.json["layers"]]
+    tag = repo_tag(name)
+    return {
+        "Config": config_file(config),
+        "ImageName": name.repository,
+        "Layers": [layer_file(layer) for layer in layers],
+        "RepoTags": [tag] if tag else [],
+    }
