@@ -7,9 +7,10 @@ from collections.abc import Generator, Iterable, Iterator
 from queue import SimpleQueue
 
 from occystrap_core.contracts.input import Chunk
+from occystrap_core.streams.reading import reading
 
 
-def relay(chunks: Iterable[Chunk], depth: int = 4) -> Iterator[bytes]:
+def relay(chunks: Iterable[Chunk], depth: int = 4) -> Generator[bytes, None, None]:
     """The same chunks, made by a thread that runs at most `depth` of them ahead.
 
     What `chunks` raises is raised here. The thread starts with the first chunk asked for and
@@ -34,7 +35,9 @@ class _End:
 
 
 class _Stage:
-    """`_room` holds one token for each chunk that may be made ahead of the consumer."""
+    """`_room` holds one token for each chunk that may yet be made ahead of the consumer."""
+
+    __slots__ = ("_chunks", "_ready", "_room", "_stopped", "_thread")
 
     def __init__(self, chunks: Iterable[Chunk], depth: int) -> None:
         self._chunks = chunks
@@ -51,14 +54,14 @@ class _Stage:
 
     def received(self) -> Iterator[bytes]:
         receive, make_room = self._ready.get, self._room.put
-        while True:
-            item = receive()
-            if isinstance(item, _End):
-                break
-            yield item
+        while not isinstance(item := receive(), _End):
             make_room(None)
+            yield item
         if item.error is not None:
-            raise item.error
+            try:
+                raise item.error
+            finally:
+                del item  # an error that refers to itself keeps every stage alive
 
     def stop(self) -> None:
         self._stopped = True
@@ -69,18 +72,14 @@ class _Stage:
         error: BaseException | None = None
         try:
             self._send_all()
-        except BaseException as raised:  # noqa: BLE001 - the consumer raises it
+        except BaseException as raised:  # noqa: BLE001 - it is raised again in the consumer
             error = raised
         self._ready.put(_End(error))
 
     def _send_all(self) -> None:
         wait_for_room, send = self._room.get, self._ready.put
-        try:
-            for chunk in self._chunks:
-                wait_for_room()
-                if self._stopped:
-                    return
+        with reading(self._chunks) as incoming:
+            wait_for_room()
+            while not self._stopped and (chunk := next(incoming, None)) is not None:
                 send(chunk if isinstance(chunk, bytes) else bytes(chunk))
-        finally:
-            if isinstance(self._chunks, Generator):
-                self._chunks.close()
+                wait_for_room()

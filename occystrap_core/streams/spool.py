@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import TracebackType
 
 from occystrap_core.contracts.input import Chunk
+from occystrap_core.streams.reading import reading
 
 _PIECE = 256 << 10
 
@@ -16,8 +17,8 @@ _PIECE = 256 << 10
 class Spool:
     """A temporary file without a name: nothing is left of it when the process dies.
 
-    Written by one thread; then any number of readers, each on its own thread if it likes.
-    A full disk is an OSError from `write`.
+    Written by one thread; what is written may be read at once, by any number of readers on
+    any threads. A full disk is an OSError from `write`.
     """
 
     __slots__ = ("_file", "size")
@@ -34,10 +35,11 @@ class Spool:
         self.size += len(chunk)
 
     def fill(self, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self.write(chunk)
+        with reading(chunks) as incoming:
+            for chunk in incoming:
+                self.write(chunk)
 
-    def chunks(self, start: int = 0) -> Iterator[bytes]:
+    def chunks(self, start: int = 0) -> Generator[bytes, None, None]:
         """The content from `start` on; every call reads anew."""
         descriptor = self._file.fileno()
         while piece := os.pread(descriptor, _PIECE, start):

@@ -3,57 +3,71 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import DigestMismatch
+from occystrap_core.streams.background import hashing_beside
+from occystrap_core.streams.reading import reading
 
 
-def verified(chunks: Iterable[Chunk], descriptor: Descriptor, what: str) -> Iterator[Chunk]:
+def verified(chunks: Iterable[Chunk], descriptor: Descriptor, what: str) -> Generator[Chunk, None, None]:
     """The same chunks; DigestMismatch after the last one, or with the first byte too many.
 
     `what` names the content in the error: "layer", "config".
     """
     hasher = descriptor.digest.hasher()
-    update = hasher.update
+    update, promised = hasher.update, descriptor.size
     size = 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > descriptor.size:
-            raise DigestMismatch(
-                f"{what} {descriptor.digest.short}… is larger than the {descriptor.size} bytes of its descriptor"
-            )
-        update(chunk)
-        yield chunk
-    if size != descriptor.size:
-        raise DigestMismatch(
-            f"{what} {descriptor.digest.short}… is {size} bytes, its descriptor says {descriptor.size}"
-        )
+    with reading(chunks) as incoming:
+        for chunk in incoming:
+            size += len(chunk)
+            if size > promised:
+                raise DigestMismatch(
+                    f"{_named(what, descriptor)} is larger than the {promised} bytes of its descriptor"
+                )
+            update(chunk)
+            yield chunk
+    if size != promised:
+        raise DigestMismatch(f"{_named(what, descriptor)} is {size} bytes, its descriptor says {promised}")
     found = Digest(descriptor.digest.algorithm, hasher.hexdigest())
     if found != descriptor.digest:
-        raise DigestMismatch(f"{what} {descriptor.digest.short}… has other content: its digest is {found}")
+        raise DigestMismatch(f"{_named(what, descriptor)} has other content, whose digest is {found}")
+
+
+def _named(what: str, descriptor: Descriptor) -> str:
+    return f"{what} {descriptor.digest.short}…"
 
 
 class Measured:
-    """The same chunks, iterated once; afterwards `digest` and `size` say what went by."""
+    """The same chunks, iterated once; `digest` and `size` say what went by when the iteration ended.
 
-    __slots__ = ("_algorithm", "_chunks", "_hasher", "size")
+    `threaded` hashes beside the thread that iterates, which pays where that one has other
+    work to do with every chunk.
+    """
 
-    def __init__(self, chunks: Iterable[Chunk], algorithm: str = "sha256") -> None:
+    __slots__ = ("_algorithm", "_chunks", "_hasher", "_threaded", "size")
+
+    def __init__(self, chunks: Iterable[Chunk], algorithm: str = "sha256", *, threaded: bool = False) -> None:
         self._chunks = chunks
         self._algorithm = algorithm
         self._hasher = hashlib.new(algorithm)
+        self._threaded = threaded
         self.size = 0
 
-    def __iter__(self) -> Iterator[Chunk]:
-        update = self._hasher.update
-        for chunk in self._chunks:
-            update(chunk)
-            self.size += len(chunk)
-            yield chunk
+    def __iter__(self) -> Generator[Chunk, None, None]:
+        with reading(self._chunks) as incoming, self._hashing() as update:
+            for chunk in incoming:
+                update(chunk)
+                self.size += len(chunk)
+                yield chunk
 
     @property
     def digest(self) -> Digest:
         return Digest(self._algorithm, self._hasher.hexdigest())
+
+    def _hashing(self) -> AbstractContextManager[Callable[[Chunk], None]]:
+        return hashing_beside(self._hasher) if self._threaded else nullcontext(self._hasher.update)

@@ -5,19 +5,20 @@ The libraries behind it are loaded when a stream is first read, not on import.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec.limits import DEFAULT_LIMITS, InflateLimits
 from occystrap_core.streams.codec.sniff import sniff
+from occystrap_core.streams.reading import reading
 
 __all__ = ["DEFAULT_LIMITS", "InflateLimits", "codec_version", "deflate", "inflate", "sniff"]
 
 
 def inflate(
     chunks: Iterable[Chunk], compression: Compression, limits: InflateLimits = DEFAULT_LIMITS
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """The uncompressed bytes, to the end of the last gzip member or zstd frame.
 
     Raises CorruptStream for data that is damaged, cut short or followed by anything else,
@@ -32,10 +33,10 @@ def inflate(
         from occystrap_core.streams.codec.zstd_reader import inflate_zstd
 
         return inflate_zstd(chunks, limits)
-    return iter(chunks)
+    return _unchanged(chunks)
 
 
-def deflate(chunks: Iterable[Chunk], compression: Compression, *, threads: int = 2) -> Iterator[Chunk]:
+def deflate(chunks: Iterable[Chunk], compression: Compression, *, threads: int = 2) -> Generator[Chunk, None, None]:
     """The compressed bytes: the same ones for any number of threads and any cutting of the input.
 
     The threads end with the iterator, also when it is closed early or raises.
@@ -49,7 +50,7 @@ def deflate(chunks: Iterable[Chunk], compression: Compression, *, threads: int =
         from occystrap_core.streams.codec.zstd_writer import deflate_zstd
 
         return deflate_zstd(chunks, threads)
-    return iter(chunks)
+    return _unchanged(chunks)
 
 
 def codec_version(compression: Compression) -> str:
@@ -63,3 +64,8 @@ def codec_version(compression: Compression) -> str:
 
         return zstd_writer.VERSION
     return "none"
+
+
+def _unchanged(chunks: Iterable[Chunk]) -> Generator[Chunk, None, None]:
+    with reading(chunks) as incoming:
+        yield from incoming

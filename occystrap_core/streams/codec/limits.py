@@ -24,14 +24,27 @@ class InflateLimits:
     ratio_after: int = _GIB
     max_window: int = 128 << 20
 
-    def check(self, compressed: int, uncompressed: int) -> None:
-        if uncompressed > self.max_bytes:
-            raise LimitExceeded(f"the uncompressed data is larger than the limit of {self.max_bytes} bytes")
-        if uncompressed > self.ratio_after and uncompressed > compressed * self.max_ratio:
-            raise LimitExceeded(
-                f"the data expands more than the limit of {self.max_ratio} times: "
-                f"{compressed} bytes gave {uncompressed} and more"
-            )
-
 
 DEFAULT_LIMITS = InflateLimits()
+
+
+class Meter:
+    """Counts what goes into and comes out of one stream, and stops it at its limits."""
+
+    __slots__ = ("_limits", "_seen", "taken")
+
+    def __init__(self, limits: InflateLimits) -> None:
+        self._limits = limits
+        self._seen = 0
+        self.taken = 0
+
+    def passed(self, count: int) -> None:
+        self._seen += count
+        limits = self._limits
+        if self._seen > limits.max_bytes:
+            raise LimitExceeded(f"the uncompressed data is larger than the limit of {limits.max_bytes} bytes")
+        if self._seen > limits.ratio_after and self._seen > self.taken * limits.max_ratio:
+            raise LimitExceeded(
+                f"the data is a decompression bomb: {self.taken} bytes became {self._seen} and more, "
+                f"the limit is {limits.max_ratio} times"
+            )
