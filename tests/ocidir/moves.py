@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from occystrap_core.contracts import Address, Input, Output, OutputContext, Settings
+from occystrap_core.contracts import Address, Finding, Input, Output, OutputContext, Settings
 from occystrap_core.contracts.options import parse_options
 from occystrap_core.contracts.progress import Silent
 from occystrap_core.contracts.settings import DEFAULT_PLATFORM
-from occystrap_core.contracts.verifier import Depth, Verifier
+from occystrap_core.contracts.verifier import Depth, Verifier, Written
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.process import process
 from occystrap_core.engine.selection import Selection
@@ -39,7 +39,7 @@ _OUTPUTS: dict[str, tuple[Callable[..., Output], type]] = {
     "ocidir": (LayoutOutput, LayoutOutputOptions),
     "dir": (DirectoryOutput, DirectoryOutputOptions),
 }
-_VERIFIERS: dict[str, Verifier] = {"ocidir": LayoutVerifier, "dir": DirectoryVerifier}
+_VERIFIERS: dict[str, Verifier] = {"ocidir": LayoutVerifier(), "dir": DirectoryVerifier()}
 
 
 def source(uri: str) -> Input:
@@ -54,6 +54,23 @@ def destination(uri: str, context: OutputContext) -> Output:
     return opening(address, parse_options(options, address.pairs, uri), context)
 
 
+class Memory:
+    """A verifier that finds nothing and remembers what was written."""
+
+    written: Written
+
+    def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
+        self.written = written
+        return ()
+
+
+def written(start: Content | Input | str, to: str) -> Written:
+    """Move, and give what a verifier is told."""
+    memory = Memory()
+    move(start, to, verifier=memory)
+    return memory.written
+
+
 def move(
     start: Content | Input | str,
     to: str,
@@ -61,6 +78,7 @@ def move(
     selection: Selection = ALL,
     settings: Settings | None = None,
     depth: Depth | None = Depth.FULL,
+    verifier: Verifier | None = None,
 ) -> Outcome:
     """Through the engine, and verified unless `depth` is None."""
     request = Request(
@@ -69,7 +87,7 @@ def move(
         selection=selection,
         settings=settings or Settings(),
         progress=Silent(),
-        verifiers=(("written", _VERIFIERS[to.partition(":")[0]]()),),
+        verifiers=(("written", verifier or _VERIFIERS[to.partition(":")[0]]),),
         depth=depth,
         reopen_destination=lambda receipt: source(receipt.uri),
     )
