@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from occystrap_core.cli.options import add_global_options, global_options
 from occystrap_core.cli.session import Session
 from occystrap_core.model.errors import PluginError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 HELP = """Move, filter, inspect, search, check and verify container images.
 
@@ -46,6 +48,8 @@ class App(click.Group):
             formatter.write_dl(list(_summaries(ctx).items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         commands = [
             CompletionItem(name, help=text) for name, text in _summaries(ctx).items() if name.startswith(incomplete)
         ]
@@ -85,5 +89,5 @@ app = App(
             help="Show the version and exit.",
         ),
     ],
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip

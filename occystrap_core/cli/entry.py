@@ -13,6 +13,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         sys.stdout.write(f"occystrap {VERSION}\n")
         return 0
+    import gc
+
+    gc.disable()  # nothing made while starting is garbage; run() turns it on again
     from occystrap_core.cli.run import run
 
     return run(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import IO
@@ -63,6 +62,8 @@ def plural(count: int, noun: str) -> str:
 
 def as_json(value: object) -> str:
     """One JSON document; pure ASCII, so that it is safe on a terminal too."""
+    import json  # help and most commands write none
+
     return json.dumps(value, indent=2, default=str).replace("\x7f", "\\u007f")
 
 

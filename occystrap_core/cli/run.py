@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -16,6 +16,7 @@ from occystrap_core.cli.session import Session
 from occystrap_core.model.errors import OccystrapError, describe_os_error
 
 NAME = "occystrap"
+MAX_WIDTH = 100
 COMPLETION_VARIABLE = "_OCCYSTRAP_COMPLETE"
 USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
@@ -29,8 +30,9 @@ class Terminated(KeyboardInterrupt):
 
 
 def run(arguments: list[str]) -> int:
-    _listen_for_signals()
     session = Session(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _answer(arguments, session)
         if sys.stdout is not None:
@@ -53,15 +55,26 @@ def _answer(arguments: list[str], session: Session) -> int:
 
         return shell_complete(app, {"obj": session}, NAME, COMPLETION_VARIABLE, wanted)
     if not arguments:
-        with app.make_context(NAME, [], obj=session, resilient_parsing=True) as context:
+        with app.make_context(NAME, [], obj=session, resilient_parsing=True, terminal_width=_width()) as context:
             click.echo(context.get_help(), err=True)
         return USAGE
     try:
-        with session, app.make_context(NAME, list(arguments), obj=session) as context:
+        with session, app.make_context(NAME, list(arguments), obj=session, terminal_width=_width()) as context:
+            gc.enable()
+            _listen_for_signals()
             app.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     return 0
+
+
+def _width() -> int:
+    """The width of help. click would find it with shutil, which takes longer to import than all our help."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
+    except (OSError, ValueError):
+        columns = 80
+    return max(50, min(columns, MAX_WIDTH) - 2)
 
 
 def _explain(error: BaseException) -> int:
@@ -100,13 +113,15 @@ def _show_traceback(error: BaseException) -> None:
 
 
 def _listen_for_signals() -> None:
+    import signal
+
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+def _terminate(number: int, frame: object) -> NoReturn:
     raise Terminated(number)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +99,8 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         """The global options as plugins read them."""
+        from pathlib import Path
+
         from occystrap_core.contracts.settings import Settings
         from occystrap_core.model.media_types import Compression
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 PREFIX = "occystrap."
 _METADATA_DIRS = (".dist-info", ".egg-info")
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 class Row(NamedTuple):
@@ -63,7 +61,7 @@ def scan(path: Iterable[str]) -> Scan:
     for folder in dict.fromkeys(os.path.abspath(part) for part in path):
         stamps.append(Stamp.of(folder))
         for metadata in _metadata_dirs(folder):
-            found = _Metadata.read(metadata)
+            found = _read(metadata)
             stamps.extend(found.stamps)
             name = distribution_name(_stem(metadata)[0])
             if name not in seen:
@@ -74,7 +72,7 @@ def scan(path: Iterable[str]) -> Scan:
 
 def distribution_name(text: str) -> str:
     """The one spelling of a distribution's name (PEP 503)."""
-    return _SEPARATORS.sub("-", text.strip()).lower()
+    return "-".join(part for part in text.strip().lower().replace("_", "-").replace(".", "-").split("-") if part)
 
 
 def plugin_name(text: str) -> str:
@@ -90,30 +88,24 @@ def _metadata_dirs(folder: str) -> list[str]:
     return [os.path.join(folder, name) for name in names]
 
 
-class _Metadata(NamedTuple):
-    rows: tuple[Row, ...]
-    stamps: tuple[Stamp, ...]
-
-    @classmethod
-    def read(cls, folder: str) -> _Metadata:
-        # Stamps are taken before reading, so that a change in between is seen by the next run.
-        stamps = [Stamp.of(folder)]
-        listing = os.path.join(folder, "entry_points.txt")
-        stamp = Stamp.of(listing)
-        if not stamp.changed:
-            return cls((), tuple(stamps))
-        stamps.append(stamp)
-        text = _text(listing)
-        if PREFIX not in text:
-            return cls((), tuple(stamps))
-        about = next((name for name in ("METADATA", "PKG-INFO") if os.path.exists(os.path.join(folder, name))), "")
-        stamps.append(Stamp.of(os.path.join(folder, about)))
-        distribution, version = _identity(folder, _text(os.path.join(folder, about)) if about else "")
-        offers = {(group, plugin_name(name)): module for group, name, module in parse(text)}
-        return cls(
-            tuple(Row(group, name, module, distribution, version) for (group, name), module in offers.items()),
-            tuple(stamps),
-        )
+def _read(folder: str) -> Scan:
+    """What one distribution offers."""
+    # Stamps are taken before reading, so that a change in between is seen by the next run.
+    stamps = [Stamp.of(folder)]
+    listing = os.path.join(folder, "entry_points.txt")
+    stamp = Stamp.of(listing)
+    if not stamp.changed:
+        return Scan((), tuple(stamps))
+    stamps.append(stamp)
+    text = _text(listing)
+    if PREFIX not in text:
+        return Scan((), tuple(stamps))
+    about = [os.path.join(folder, name) for name in ("METADATA", "PKG-INFO")]
+    stamps.extend(map(Stamp.of, about))
+    distribution, version = _identity(folder, _text(about[0]) or _text(about[1]))
+    offers = {(group, plugin_name(name)): module for group, name, module in parse(text)}
+    rows = (Row(group, name, module, distribution, version) for (group, name), module in offers.items())
+    return Scan(tuple(rows), tuple(stamps))
 
 
 def parse(text: str) -> Iterator[tuple[str, str, str]]:

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import time
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -58,7 +57,9 @@ class Index:
 def load_index(folder: str | None = None) -> Index:
     """The index of the running Python; `folder` is where it is kept."""
     folder = folder or cache_dir()
-    file = os.path.join(folder, f"index-{zlib.crc32(os.fsencode(sys.prefix)):08x}.json") if folder else None
+    # One file for each Python, called after the end of its path; what is in it says which one it is for.
+    name = "".join(char if char.isalnum() else "-" for char in sys.prefix.lower()[-100:]).strip("-")
+    file = os.path.join(folder, f"{name}.json") if folder else None
     kept = _read(file) if file else None
     if kept is not None:
         return kept
