@@ -208,7 +208,7 @@ class MemoryOutput:
 
     def holds(self, digest: Digest) -> int | None:
         with self._lock:
-            blob = self.store.blobs.get(digest)
+            blob = self.store.blobs.get(digest, self._blobs.get(digest))
             self._held_some |= blob is not None
             return None if blob is None else len(blob)
 
