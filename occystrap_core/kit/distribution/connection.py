@@ -168,34 +168,30 @@ class Body:
         view = memoryview(bytearray(min(BUFFER_SIZE, remaining) or 1))
         while remaining:
             piece = view if remaining >= len(view) else view[:remaining]
-            filled = self._fill(piece, pace)
+            filled, failure = self._fill(piece, pace)
             remaining -= filled
             response.length = remaining
             if filled:
                 yield piece[:filled]
             if filled < len(piece):
-                raise IncompleteRead(b"", remaining)
+                raise failure or IncompleteRead(b"", remaining)
         self._finish()
 
     def _finish(self) -> None:
         """http.client frees the connection only when it is asked for the nothing that is left."""
         self._response.read()
 
-    def _fill(self, piece: memoryview, pace: _Pace) -> int:
+    def _fill(self, piece: memoryview, pace: _Pace) -> tuple[int, OSError | None]:
+        """How much came, and the failure that kept the rest from coming: what came is handed out first."""
         read_some = self._response.fp.readinto1
         filled = 0
-        while filled < len(piece):
-            try:
-                count = read_some(piece[filled:])
+        try:
+            while filled < len(piece) and (count := read_some(piece[filled:])):
+                filled += count
                 pace.arrived(count)
-            except OSError:
-                if not filled:
-                    raise
-                return filled
-            if not count:
-                return filled
-            filled += count
-        return filled
+        except OSError as error:
+            return filled, error
+        return filled, None
 
     def _unmeasured(self) -> Iterator[bytes]:
         response, pace = self._response, self._pace
