@@ -11,6 +11,7 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
 from occystrap_core.kit.docker_archive.names import repo_tag
 from occystrap_core.kit.docker_directory.catalog import CATALOG_FILE, MANIFEST_FILE, Catalog, readable
+from occystrap_core.kit.docker_directory.images import is_of_another
 from occystrap_core.kit.folder.beneath import Folder
 from occystrap_core.kit.folder.checked import CheckedFiles
 from occystrap_core.kit.folder.lock import exclusively
@@ -42,6 +43,7 @@ class DirectoryOutput:
         _require_room(self._folder)
         self._unique_names = options.unique_names
         self._name = ImageName(context.source_name.repository or "unknown", context.source_name.tag or "latest")
+        self._short_name, self._full_name = _listed_names(self._name, context.source_origin)
         self._present = CheckedFiles(self._folder)
         self._staging = Staging(self._path)
         self._lock = threading.Lock()
@@ -75,19 +77,19 @@ class DirectoryOutput:
             self._keep(self._staging.take((document.raw,)), digest, config_file(digest))
 
     def commit(self, root: Descriptor) -> Receipt:
-        content = _entry(self._manifests[root.digest], self._name)
+        manifest = self._manifests[root.digest]
         for name, staged in self._kept.values():
             self._staging.place(staged, name)
         self._staging.sync()
         with exclusively(self._path):
-            manifest = self._list(readable([content]))
+            listed, file = self._list(manifest)
         self._staging.close()
         return Receipt(
             scheme="dir",
-            uri=f"dir://{self._target}?ref={quote(str(self._name), safe='/:')}",
+            uri=f"dir://{self._target}?ref={quote(str(listed), safe='/:')}",
             name=self._name,
             root=root,
-            details={"path": str(self._path), "manifest": manifest},
+            details={"path": str(self._path), "image": listed.repository, "tag": listed.tag, "manifest": file},
         )
 
     def abort(self) -> None:
@@ -100,14 +102,19 @@ class DirectoryOutput:
         if known is not staged:
             self._staging.drop(staged)
 
-    def _list(self, manifest: bytes) -> str:
-        """Write the manifest and enter it into the catalog as it is by now."""
+    def _list(self, manifest: Document) -> tuple[ImageName, str]:
+        """Write the manifest file, and enter it into the catalog as that is by now."""
         catalog = Catalog.of(self._folder)
-        file = catalog.own_file(self._name) if self._unique_names else MANIFEST_FILE
-        self._staging.place(self._staging.take((manifest,)), file)
-        self._staging.place(self._staging.take((catalog.with_image(self._name, file).to_bytes(),)), CATALOG_FILE)
+        taken = is_of_another(self._folder, catalog.file_of(self._short_name), self._name)
+        listed = self._full_name if taken else self._short_name
+        file = catalog.own_file(listed) if self._unique_names else MANIFEST_FILE
+        self._write(file, readable([_entry(manifest, listed, self._name)]))
+        self._write(CATALOG_FILE, catalog.with_image(listed, file).to_bytes())
         self._staging.sync()
-        return file
+        return listed, file
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._staging.place(self._staging.take((content,)), name)
 
 
 def _require_room(folder: Folder) -> None:
@@ -126,14 +133,23 @@ def config_file(digest: Digest) -> str:
     return f"{digest.hex}.json"
 
 
-def _entry(manifest: Document, name: ImageName) -> dict[str, object]:
+def _listed_names(name: ImageName, origin: tuple[str, str] | None) -> tuple[ImageName, ImageName]:
+    """What catalogs and file names are made of: `team/app` of quay.io/team/app, or all of it
+    where another registry's image has that name already."""
+    if origin is None:
+        return name, name
+    host, repository = origin
+    return ImageName(repository, name.tag), ImageName(f"{host}/{repository}", name.tag)
+
+
+def _entry(manifest: Document, listed: ImageName, name: ImageName) -> dict[str, object]:
     """What manifest.json says of an image whose layers lie uncompressed, named by their diff_ids."""
     config = Digest.parse(manifest.json["config"]["digest"])
     layers = [Digest.parse(layer["digest"]) for layer in manifest.json["layers"]]
     tag = repo_tag(name)
     return {
         "Config": config_file(config),
-        "ImageName": name.repository,
+        "ImageName": listed.repository,
         "Layers": [layer_file(layer) for layer in layers],
         "RepoTags": [tag] if tag else [],
     }

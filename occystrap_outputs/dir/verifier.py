@@ -13,6 +13,7 @@ from occystrap_core.kit.folder.audit import Audit
 from occystrap_core.kit.folder.beneath import Folder
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import InvalidImage
+from occystrap_core.model.image import ImageName
 from occystrap_outputs.dir.output import config_file, layer_file
 
 CATALOG, MANIFEST, CONFIG, LAYER = "verify.catalog", "verify.manifest", "verify.config", "verify.layer"
@@ -32,11 +33,12 @@ class DirectoryVerifier:
 
 
 def _look_at_catalog(audit: Audit, written: Written) -> None:
-    manifest = written.receipt.details["manifest"]
+    details = written.receipt.details
+    name = ImageName(str(details["image"]), str(details["tag"]))
     with audit.looking(CATALOG):
-        listed = Catalog.of(audit.folder).file_of(written.receipt.name)
-        if listed != manifest:
-            audit.error(CATALOG, f"the catalog lists {listed} for {written.receipt.name}, {manifest} was written")
+        listed = Catalog.of(audit.folder).file_of(name)
+        if listed != details["manifest"]:
+            audit.error(CATALOG, f"the catalog lists {listed} for {name}, {details['manifest']} was written")
 
 
 def _look_at_manifest(audit: Audit, file: str, image: WrittenImage) -> None:

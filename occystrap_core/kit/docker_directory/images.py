@@ -10,15 +10,16 @@ from occystrap_core.kit.docker_archive.names import UNNAMED, image_name, same_na
 from occystrap_core.kit.docker_archive.saved import SavedImage, saved_images
 from occystrap_core.kit.docker_directory.catalog import MANIFEST_FILE, Catalog
 from occystrap_core.kit.folder.beneath import Folder
-from occystrap_core.model.errors import NotFound, UsageError
+from occystrap_core.model.errors import ContentError, NotFound, UsageError
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.reference import DOCKER_HUB, Reference
 
 _LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """`names`: the best one first."""
+    """`names`: those of the catalog first."""
 
     saved: SavedImage
     names: tuple[str, ...]
@@ -26,7 +27,10 @@ class ListedImage:
 
     @property
     def name(self) -> ImageName:
-        return next(filter(None, map(image_name, self.names)), UNNAMED)
+        """The first name, or another that only adds where it comes from."""
+        first = self.names[0] if self.names else ""
+        longer = (name for name in self.names if name.endswith(f"/{first}"))
+        return image_name(next(longer, first)) or UNNAMED
 
     def is_called(self, wanted: str) -> bool:
         return wanted == self.file or any(same_name(name, wanted) for name in self.names)
@@ -56,6 +60,18 @@ def chosen_image(images: Sequence[ListedImage], ref: str, what: str) -> ListedIm
     raise UsageError(f"{what} holds {len(found)} images{f' called {ref!r}' if ref else ''}", hint=hint)
 
 
+def is_of_another(folder: Folder, file: str | None, name: ImageName) -> bool:
+    """Whether a manifest file belongs to an image of the same path in another registry than `name` has."""
+    if file is None:
+        return False
+    try:
+        tags = [tag for image in saved_images(folder.read(file), file) for tag in image.tags]
+    except (NotFound, ContentError):
+        return False
+    full_names = [found for found in map(image_name, tags) if found and _host(found)]
+    return bool(full_names) and name not in full_names
+
+
 def _all_images(folder: Folder) -> Iterator[ListedImage]:
     on_disk = folder.listing("manifest*.json")
     catalog = Catalog.of(folder)
@@ -74,6 +90,11 @@ def _catalogued(catalog: Catalog, file: str, saved: SavedImage) -> tuple[str, ..
     names = [name for name, held in catalog.names().items() if held == file]
     known = [name for name in names if {str(name), _short(name)} & set(saved.tags)]
     return tuple(str(name) for name in known or names)
+
+
+def _host(name: ImageName) -> str:
+    registry = Reference.parse(str(name)).registry
+    return "" if registry == DOCKER_HUB else registry
 
 
 def _short(name: ImageName) -> str:
