@@ -69,12 +69,12 @@ class _Stage:
         self._thread.join()
 
     def _run(self) -> None:
-        error: BaseException | None = None
         try:
             self._send_all()
-        except BaseException as raised:  # noqa: BLE001 - it is raised again in the consumer
-            error = raised
-        self._ready.put(_End(error))
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the consumer
+            self._ready.put(_End(error))
+        else:
+            self._ready.put(_End(None))
 
     def _send_all(self) -> None:
         wait_for_room, send = self._room.get, self._ready.put

@@ -89,6 +89,18 @@ class TestInflate:
             assert inflated(cut(data, size), compression) == SAMPLE
 
     @BOTH
+    @settings(max_examples=60, deadline=None)
+    @given(data=st.data())
+    def test_members_and_chunks_need_not_agree(self, compression: Compression, data: st.DataObject) -> None:
+        parts = data.draw(st.lists(st.integers(0, 3000), min_size=1, max_size=5))
+        stored = b"".join(compressed_elsewhere(SAMPLE[:length], compression) for length in parts)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(stored)), max_size=12)))
+        chunks = [stored[a:b] for a, b in zip([0, *cuts], [*cuts, len(stored)], strict=True)]
+        expected = b"".join(SAMPLE[:length] for length in parts)
+        assert inflated(chunks, compression) == expected
+        assert inflated(cut(stored, 1), compression) == expected
+
+    @BOTH
     def test_many_tiny_members_take_no_quadratic_time(self, compression: Compression) -> None:
         one = compressed_elsewhere(b"ab", compression)
         assert inflated(one * 20_000, compression) == b"ab" * 20_000
@@ -102,11 +114,13 @@ class TestInflate:
         buffer = bytearray(10_000)
 
         def reused() -> Iterator[memoryview]:
-            for part in cut(compressed_elsewhere(SAMPLE, compression), len(buffer)):
+            for part in cut(compressed_elsewhere(content, compression), len(buffer)):
                 buffer[: len(part)] = part
                 yield memoryview(buffer)[: len(part)]
+                buffer[:] = bytes(len(buffer))
 
-        assert b"".join(inflate(reused(), compression)) == SAMPLE
+        for content in (SAMPLE, SAMPLE + bytes(20 * MIB) + SAMPLE):
+            assert b"".join(inflate(reused(), compression)) == content
 
     @BOTH
     def test_empty_chunks_mean_nothing(self, compression: Compression) -> None:
@@ -229,6 +243,16 @@ class TestGzipForms:
         for length in range(len(header) + 1):
             with pytest.raises(CorruptStream, match="cut short"):
                 inflated(data[:length], Compression.GZIP)
+        damaged = header[:-1] + bytes([header[-1] ^ 1])
+        with pytest.raises(CorruptStream, match="a header has another checksum"):
+            inflated(damaged + body + trailer, Compression.GZIP)
+
+    def test_a_name_as_long_as_go_reads_it_is_read_and_a_longer_one_is_not(self) -> None:
+        rest = gzip.compress(SAMPLE)[10:]
+        header = b"\x1f\x8b\x08\x08" + bytes(6)
+        assert inflated(header + b"n" * 511 + b"\0" + rest, Compression.GZIP) == SAMPLE
+        with pytest.raises(CorruptStream, match="does not end"):
+            inflated(header + b"n" * 512 + b"\0" + rest, Compression.GZIP)
 
     def test_stored_and_fixed_blocks_are_read(self) -> None:
         for strategy, level in ((zlib.Z_DEFAULT_STRATEGY, 0), (zlib.Z_FIXED, 6), (zlib.Z_HUFFMAN_ONLY, 6)):

@@ -44,15 +44,14 @@ def block(header: bytes | memoryview, start: int = 0) -> tuple[int, int, bool]:
     return 1 if kind == _RLE else size, LARGEST_BLOCK if kind == _COMPRESSED else size, bool(value & 1)
 
 
-def whole_blocks(data: memoryview, start: int, room: int) -> tuple[int, bool]:
-    """Where the blocks end that lie entirely in `data` from `start` on and give about `room` bytes,
-    and whether the frame's last block is among them."""
-    end = len(data)
-    last = False
-    while room > 0 and start + BLOCK_HEADER_LENGTH <= end and not last:
-        stored, gives, last = block(data, start)
-        after = start + BLOCK_HEADER_LENGTH + stored
-        if after > end:
-            return start, False
-        start, room = after, room - gives
-    return start, last
+def whole_blocks(data: memoryview, room: int) -> tuple[int, bool]:
+    """How long the blocks are that lie entirely in the beginning of `data` and give about `room`
+    bytes, and whether the frame's last block is among them."""
+    end, last = 0, False
+    while room > 0 and end + BLOCK_HEADER_LENGTH <= len(data) and not last:
+        stored, gives, is_last = block(data, end)
+        after = end + BLOCK_HEADER_LENGTH + stored
+        if after > len(data):
+            break
+        end, last, room = after, is_last, room - gives
+    return end, last

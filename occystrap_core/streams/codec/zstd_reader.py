@@ -14,6 +14,7 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.errors import CorruptStream, LimitExceeded
 from occystrap_core.streams.codec import zstd_format
 from occystrap_core.streams.codec.limits import InflateLimits, Meter
+from occystrap_core.streams.codec.source import Source
 from occystrap_core.streams.reading import reading
 
 _PIECE = 4 * zstd_format.LARGEST_BLOCK
@@ -23,60 +24,16 @@ def inflate_zstd(chunks: Iterable[Chunk], limits: InflateLimits) -> Generator[by
     meter = Meter(limits)
     decompressor = zstandard.ZstdDecompressor(max_window_size=limits.max_window)
     with reading(chunks) as incoming:
-        source = _Source(incoming, meter)
+        source = Source(incoming, meter, "zstd")
         try:
-            for piece in _frames(source, decompressor, limits):
+            for piece in filter(None, _frames(source, decompressor, limits)):
                 meter.passed(len(piece))
                 yield piece
         except zstandard.ZstdError as error:
             raise CorruptStream(f"the zstd data is damaged: {error}") from error
 
 
-class _Source:
-    """The compressed bytes, asked for by count."""
-
-    __slots__ = ("_chunks", "_data", "_meter", "_start")
-
-    def __init__(self, chunks: Iterator[Chunk], meter: Meter) -> None:
-        self._chunks = chunks
-        self._meter = meter
-        self._data = memoryview(b"")
-        self._start = 0
-
-    def has_more(self) -> bool:
-        while self._start == len(self._data):
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return False
-            self._data, self._start = memoryview(chunk), 0
-            self._meter.taken += len(chunk)
-        return True
-
-    def part(self, count: int) -> memoryview:
-        """The next bytes, at least one and at most `count`."""
-        if not self.has_more():
-            raise CorruptStream("the zstd data is cut short")
-        part = self._data[self._start : self._start + count]
-        self._start += len(part)
-        return part
-
-    def parts(self, count: int) -> Iterator[memoryview]:
-        while count:
-            part = self.part(count)
-            count -= len(part)
-            yield part
-
-    def exactly(self, count: int) -> bytes:
-        return b"".join(self.parts(count))
-
-    def blocks(self, room: int) -> tuple[memoryview, bool]:
-        """The blocks that lie at hand as a whole and give about `room` bytes; whether the last one is among them."""
-        start = self._start
-        self._start, last = zstd_format.whole_blocks(self._data, start, room)
-        return self._data[start : self._start], last
-
-
-def _frames(source: _Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits) -> Iterator[bytes]:
+def _frames(source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits) -> Iterator[bytes]:
     while True:
         magic = source.exactly(4)
         if zstd_format.is_skippable(magic):
@@ -89,12 +46,12 @@ def _frames(source: _Source, decompressor: zstandard.ZstdDecompressor, limits: I
             return
 
 
-def _skip(source: _Source) -> None:
+def _skip(source: Source) -> None:
     for _ in source.parts(int.from_bytes(source.exactly(4), "little")):
         pass
 
 
-def _frame(source: _Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits) -> Iterator[bytes]:
+def _frame(source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits) -> Iterator[bytes]:
     first = source.exactly(1)
     rest = source.exactly(zstd_format.header_length(first[0]))
     window = zstd_format.window_size(first[0], rest)
@@ -104,9 +61,9 @@ def _frame(source: _Source, decompressor: zstandard.ZstdDecompressor, limits: In
     frame.decompress(zstd_format.MAGIC + first + rest)
     last = False
     while not last:
-        blocks, last = source.blocks(_PIECE)
-        if blocks:
-            yield frame.decompress(blocks)
+        whole, last = zstd_format.whole_blocks(source.at_hand(), _PIECE)
+        if whole:
+            yield frame.decompress(source.part(whole))
         else:
             last = yield from _scattered_block(source, frame)
     if zstd_format.has_checksum(first[0]):
@@ -115,7 +72,7 @@ def _frame(source: _Source, decompressor: zstandard.ZstdDecompressor, limits: In
         raise CorruptStream("the zstd data is damaged: a frame does not end where it should")
 
 
-def _scattered_block(source: _Source, frame: zstandard.ZstdDecompressionObj) -> Generator[bytes, None, bool]:
+def _scattered_block(source: Source, frame: zstandard.ZstdDecompressionObj) -> Generator[bytes, None, bool]:
     """A block that lies in several chunks. Returns whether it was the frame's last."""
     header = source.exactly(zstd_format.BLOCK_HEADER_LENGTH)
     stored, _, last = zstd_format.block(header)
