@@ -36,14 +36,17 @@ _CHUNK = 1000
 _LAYERS = 5
 
 
-def check_output(open_output: OpenOutput, *, reopen: Reopen, visible: Visible, exact: bool = True) -> None:
+def check_output(
+    open_output: OpenOutput, *, reopen: Reopen, visible: Visible, stored: Visible | None = None, exact: bool = True
+) -> None:
     """Hold what `open_output` opens, each time on the same destination, to every rule of the output contract.
 
     `visible` gives what a reader of the destination finds there, in any form that can be
-    compared. `reopen` opens what a receipt speaks of. `exact` is false for a destination that
+    compared; `stored` gives all that lies there, staged things included, which only abort()
+    must bring back to what it was. `reopen` opens what a receipt speaks of. `exact` is false for a destination that
     has no place for manifests: configs and layers must come back then, manifests need not.
     """
-    suite = _Suite(open_output, reopen, visible, exact)
+    suite = _Suite(open_output, reopen, visible, stored or visible, exact)
     suite.check_opening()
     suite.check_abort()
     suite.check_broken_stream()
@@ -70,21 +73,22 @@ class _Suite:
     open: OpenOutput
     reopen: Reopen
     visible: Visible
+    stored: Visible
     exact: bool
 
     def check_opening(self) -> None:
-        before = self.visible()
+        before = self.stored()
         output = self.open()
         require(output.traits.compressions, "an output names at least one compression")
         require(output.traits == output.traits, "traits do not change")
         require(isinstance(output.cannot_modify_reason(), str), "cannot_modify_reason() is a text")
         require(output.holds(Digest.of(b"never seen")) is None, "holds() answers None for what is not there")
-        require(self.visible() == before, "opening an output writes nothing")
+        require(self.stored() == before, "opening an output writes nothing")
         output.abort()
-        require(self.visible() == before, "abort() leaves the destination as it was")
+        require(self.stored() == before, "abort() leaves the destination as it was")
 
     def check_abort(self) -> None:
-        before = self.visible()
+        before, all_before = self.visible(), self.stored()
         output, image = self.open(), self.image("abort")
         _put_layers(output, image)
         output.put_document(image.config)
@@ -92,10 +96,10 @@ class _Suite:
         require(self.visible() == before, "nothing is visible before commit()")
         output.abort()
         output.abort()
-        require(self.visible() == before, "abort() leaves the destination as it was")
+        require(self.stored() == all_before, "abort() leaves the destination as it was")
 
     def check_broken_stream(self) -> None:
-        before, broken = self.visible(), TransferError("the source went away")
+        before, broken = self.stored(), TransferError("the source went away")
 
         def chunks() -> Iterator[Chunk]:
             yield b"the beginning"
@@ -109,7 +113,7 @@ class _Suite:
         else:
             raise ContractViolation("put_blob() lets an error of its chunks through as it is")
         output.abort()
-        require(self.visible() == before, "a blob whose chunks broke leaves nothing behind")
+        require(self.stored() == before, "a blob whose chunks broke leaves nothing behind")
 
     def check_commit(self, tree: BuiltImage | BuiltIndex) -> None:
         output = self.open()
