@@ -49,7 +49,9 @@ def layer_chunks(layer: SampleLayer, prose: Prose) -> Iterator[bytes]:
 def _entries(layer: SampleLayer, prose: Prose) -> Iterator[Entry]:
     if layer.platform is not None:
         yield from _base_system(layer.platform)
-    yield from _directories("usr/", "usr/share/", f"{layer.folder}/")
+    else:
+        yield from _directories("usr/")
+    yield from _directories("usr/share/", f"{layer.folder}/")
     if layer.position:
         yield from _deletion(layer)
     yield from _files(layer, prose)
