@@ -16,9 +16,9 @@ from typing import cast
 
 from occystrap_core._version import VERSION
 from occystrap_core.kit.distribution.connection import Body, Connections, Timeouts
-from occystrap_core.kit.distribution.failures import network_failure
+from occystrap_core.kit.distribution.failures import network_failure, shown
 from occystrap_core.kit.distribution.origin import Origin, Url
-from occystrap_core.model.errors import LimitExceeded
+from occystrap_core.model.errors import LimitExceeded, TransferError
 
 # httpx would import its own command line, with click and rich, for nothing.
 sys.modules.setdefault("httpx._main", cast("ModuleType", None))
@@ -63,7 +63,13 @@ class HttpClient:
         request = self._client.build_request(
             method, f"{url.origin}/", headers=dict(headers), content=body, extensions={"url": url}
         )
-        return self._client.send(request, stream=True)
+        try:
+            return self._client.send(request, stream=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # Our transport raises none of these: it is httpx that makes sense of a Location, or fails to.
+            raise TransferError(
+                f"{url.origin.netloc} sends an answer that makes no sense: {shown(str(error))}"
+            ) from None
 
     def close(self) -> None:
         self._client.close()
@@ -84,7 +90,8 @@ class Transport(httpx.BaseTransport):
             response, stream = self._connections.exchange(request.method, url.origin, url.target, headers, body)
         except (OSError, HTTPException) as error:
             raise network_failure(error, url.origin) from error
-        return Response(response.status, headers=response.getheaders(), stream=_Stream(stream, url.origin))
+        answered = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.getheaders()]
+        return Response(response.status, headers=answered, stream=_Stream(stream, url.origin))
 
     def close(self) -> None:
         self._connections.close()

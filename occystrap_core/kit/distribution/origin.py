@@ -56,7 +56,10 @@ class Url:
 
     def join(self, location: str) -> Url:
         """Where a Location header of this URL's answer leads."""
-        return Url.parse(urljoin(str(self), location))
+        try:
+            return Url.parse(urljoin(str(self), location))
+        except ValueError:
+            raise _unusable(location) from None
 
     def with_query(self, query: str) -> Url:
         return Url(self.origin, f"{self.target}{'&' if '?' in self.target else '?'}{query}")
