@@ -10,7 +10,7 @@ from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.members import Member
 from occystrap_core.kit.docker_archive.outer import foreign_compression
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, SavedImage
-from occystrap_core.model import strict_json
+from occystrap_core.kit.docker_archive.synthesis import diff_ids_of, docker_manifest
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
@@ -18,7 +18,6 @@ from occystrap_core.model.errors import InvalidImage, NotFound
 from occystrap_core.model.media_types import (
     DOCKER_CONFIG,
     DOCKER_LAYER,
-    DOCKER_MANIFEST,
     Compression,
     recompressed_layer,
 )
@@ -41,12 +40,7 @@ class SavedContent:
         self._archive = archive
         self._image = image
         self._config = Document(archive.required(image.config, f"{MANIFEST_FILE} names as config"), DOCKER_CONFIG)
-        self._diff_ids = _diff_ids(self._config, archive.what)
-        if len(self._diff_ids) != len(image.layers):
-            raise InvalidImage(
-                f"{archive.what}: {MANIFEST_FILE} lists {len(image.layers)} layers, "
-                f"the config {len(self._diff_ids)} diff_ids"
-            )
+        self._diff_ids = diff_ids_of(self._config, len(image.layers), f"{archive.what}: {MANIFEST_FILE}")
         self._members = tuple(self._layer_member(name) for name in image.layers)
 
     @property
@@ -78,13 +72,7 @@ class SavedContent:
 
     @cached_property
     def _manifest(self) -> Document:
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": DOCKER_MANIFEST,
-            "config": self._config.descriptor().to_json(),
-            "layers": [layer.to_json() for layer in self._layers],
-        }
-        return Document(strict_json.dumps(manifest), DOCKER_MANIFEST)
+        return docker_manifest(self._config, self._layers)
 
     def _layer_member(self, name: str) -> Member:
         member = self._archive.members.layer(name)
@@ -111,11 +99,3 @@ class SavedContent:
 
     def _lacks(self, descriptor: Descriptor) -> NotFound:
         return NotFound(f"{self._archive.what} holds no {descriptor.digest}")
-
-
-def _diff_ids(config: Document, what: str) -> tuple[Digest, ...]:
-    rootfs = config.json.get("rootfs")
-    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    if not isinstance(found, list):
-        raise InvalidImage(f"{what}: the config has no rootfs.diff_ids, so its layers cannot be told from others")
-    return tuple(Digest.parse(diff_id) for diff_id in found)
