@@ -104,7 +104,7 @@ class Connections:
         address = ip_address(connection.sock.getpeername()[0].partition("%")[0])
         if origin == self._home:
             self._home_address = address
-        elif not _may_be_reached_from(self._home_address, address):
+        elif not may_be_reached_from(self._home_address, address):
             raise TransferError(f"{self._home.netloc} sends us to {origin.netloc}, which lies in a private network")
 
     def _exchange_on(
@@ -274,7 +274,7 @@ def _early_answer(connection: HTTPConnection) -> HTTPResponse:
         raise ConnectionResetError("the connection was closed in the middle of the request") from None
 
 
-def _may_be_reached_from(home: IpAddress | None, target: IpAddress | None) -> bool:
+def may_be_reached_from(home: IpAddress | None, target: IpAddress | None) -> bool:
     if home is None or target is None:
         return True
     return _privacy(target) <= _privacy(home)

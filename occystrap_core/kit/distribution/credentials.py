@@ -83,7 +83,9 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _object(config: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
-    found = config.get(key) or {}
+    found = config.get(key)
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise UsageError(f"{path}: {key!r} must be a JSON object")
     return {_normalised(name): value for name, value in found.items()} | found

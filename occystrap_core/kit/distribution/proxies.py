@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from occystrap_core.kit.distribution.origin import Origin
@@ -15,7 +15,7 @@ from occystrap_core.model.errors import UsageError
 class Proxy:
     host: str
     port: int
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def proxy_for(origin: Origin) -> Proxy | None:
