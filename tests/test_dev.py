@@ -6,12 +6,14 @@ import hashlib
 import http.server
 import importlib.machinery
 import importlib.util
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
 from tests.peers import REPOSITORY_ROOT
 
@@ -29,8 +31,10 @@ def dev(monkeypatch):
     return module
 
 
-@pytest.fixture
-def url() -> Iterator[str]:
+@pytest.fixture(params=["http", "https"])
+def url(request) -> Iterator[str]:
+    """Where the payload is; over https, with a certificate that nobody trusts."""
+
     class Payload(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -41,9 +45,13 @@ def url() -> Iterator[str]:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Payload) as server:
+        if request.param == "https":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/it.whl"
+        yield f"{request.param}://127.0.0.1:{server.server_port}/it.whl"
         server.shutdown()
         thread.join()
 
