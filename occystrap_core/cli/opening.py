@@ -86,4 +86,4 @@ def reopener(plugins: Plugins, destination: Destination, settings: Settings) -> 
         plugins.input_spec(destination.scheme)
     except UnknownName:
         return None
-    return lambda receipt: find_source(plugins, receipt.uri).open(settings)
+    return lambda receipt: find_source(plugins, receipt.uri).open(receipt.settings or settings)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from occystrap_core.cli.job import Done
 from occystrap_core.cli.rendering import as_json, format_size, safe, without_credentials
 from occystrap_core.cli.session import Session
 from occystrap_core.contracts.finding import Finding, Severity
@@ -19,28 +20,34 @@ VERSION = 1
 """The version of the JSON shape. Keys are added, never renamed."""
 
 
-def tell(session: Session, outcome: Outcome, source: str, destination: str, seconds: float, *, to_stderr: bool) -> None:
+def tell(session: Session, done: Done) -> None:
     """Everything a user is told once the image is where it belongs."""
+    outcome = done.outcome
     for note in outcome.notes:
         session.warn(note)
     for finding in outcome.findings:
         if finding.severity is Severity.WARNING:
             session.warn(f"Verify: {finding.message}")
     if session.json:
-        click.echo(as_json(to_json(outcome, source, destination, seconds, session.depth)))
+        click.echo(as_json(to_json(done)))
     else:
         for line in report_lines(outcome):
-            click.echo(safe(line), err=to_stderr)
+            click.echo(safe(line), err=done.streamed)
     if not session.quiet:
-        click.echo(summary(outcome, seconds), err=True)
+        click.echo(summary(done), err=True)
     if outcome.errors:
         click.echo("Verification errors:", err=True)
         for finding in outcome.errors:
             click.echo(f"  {safe(finding.message)}", err=True)
 
 
-def summary(outcome: Outcome, seconds: float) -> str:
-    parts = [f"{outcome.layer_count} layers", format_size(outcome.size), f"{seconds:.1f}s"]
+def summary(done: Done) -> str:
+    outcome = done.outcome
+    parts = [f"{outcome.layer_count} layers", format_size(outcome.size), f"{done.seconds:.1f}s"]
+    if done.retries:
+        parts.append(f"{done.retries} retries")
+    if done.rate_limits:
+        parts.append(f"{done.rate_limits} rate limits")
     if outcome.verified:
         parts.append(f"{len(outcome.errors)} verify errors" if outcome.errors else "verified OK")
     return f"Summary: {', '.join(parts)}"
@@ -51,12 +58,12 @@ def report_lines(outcome: Outcome) -> Iterator[str]:
         yield from report.lines
 
 
-def to_json(outcome: Outcome, source: str, destination: str, seconds: float, depth: str | None) -> dict[str, Any]:
-    receipt = outcome.receipt
+def to_json(done: Done) -> dict[str, Any]:
+    outcome, receipt = done.outcome, done.outcome.receipt
     return {
         "version": VERSION,
-        "source": without_credentials(source),
-        "destination": without_credentials(destination),
+        "source": without_credentials(done.source),
+        "destination": without_credentials(done.destination),
         "written": without_credentials(receipt.uri),
         "name": str(receipt.name),
         "digest": str(receipt.root.digest),
@@ -65,19 +72,21 @@ def to_json(outcome: Outcome, source: str, destination: str, seconds: float, dep
         "layer_count": outcome.layer_count,
         "size": outcome.size,
         "images": [_image(image) for image in outcome.images],
+        "retries": done.retries,
+        "rate_limits": done.rate_limits,
         "notes": list(outcome.notes),
         "filters": [
             {"name": name, "data": list(report.lines) if report.data is None else report.data}
             for name, report in outcome.reports
         ],
         "verification": {
-            "depth": depth,
+            "depth": done.depth,
             "errors": len(outcome.errors),
             "warnings": sum(finding.severity is Severity.WARNING for finding in outcome.findings),
             "findings": [_finding(finding) for finding in outcome.findings],
         },
         "seconds": {
-            "total": round(seconds, 3),
+            "total": round(done.seconds, 3),
             "transfer": round(outcome.transfer_seconds, 3),
             "verify": round(outcome.verify_seconds, 3),
         },
@@ -111,11 +120,14 @@ def _layer(layer: SealedLayer) -> dict[str, Any]:
         "changed": layer.changed,
         "reused": layer.reused,
         "recompressed": not layer.changed and layer.blob.digest != source.digest,
-        "entries": {name: getattr(layer.stats, name) for name in _COUNTS},
+        "entries": {
+            "in": layer.stats.entries_in,
+            "out": layer.stats.entries_out,
+            "dropped": layer.stats.dropped,
+            "added": layer.stats.added,
+            "altered": layer.stats.altered,
+        },
     }
-
-
-_COUNTS = ("entries_in", "entries_out", "dropped", "added", "altered")
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

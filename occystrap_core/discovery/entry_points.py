@@ -83,7 +83,7 @@ def plugin_name(text: str) -> str:
 def _metadata_dirs(folder: str) -> list[str]:
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(_METADATA_DIRS))
-    except OSError:
+    except (OSError, ValueError):
         return []
     return [os.path.join(folder, name) for name in names]
 

@@ -1,0 +1,109 @@
+"""One transfer, as `process` and the commands that stand for it run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from occystrap_core.cli.opening import (
+    Destination,
+    Opener,
+    Source,
+    find_destination,
+    find_filter,
+    find_source,
+    find_verifiers,
+    reopener,
+)
+from occystrap_core.cli.session import Session
+from occystrap_core.contracts.filter import FilterContext
+from occystrap_core.contracts.input import Input
+from occystrap_core.contracts.output import Output, OutputContext
+from occystrap_core.contracts.traffic import HasTraffic
+from occystrap_core.contracts.verifier import Depth, Verifier
+from occystrap_core.engine.layer_cache import LayerCache
+from occystrap_core.engine.outcome import Outcome, Request
+from occystrap_core.engine.process import process
+from occystrap_core.model.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it. `retries` and `rate_limits` are those of source and destination together."""
+
+    source: str
+    destination: str
+    outcome: Outcome
+    depth: Depth | None
+    seconds: float
+    retries: int
+    rate_limits: int
+    streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    source: Source
+    destination: Destination
+    filters: tuple[Opener, ...]
+    verifiers: tuple[tuple[str, Verifier], ...]
+
+
+def run_job(session: Session, source: str, destination: str, filters: Sequence[str]) -> Done:
+    """Check everything that was asked for, then open the source and let the engine run."""
+    started = time.monotonic()
+    parts = _find(session, source, destination, filters)
+    opened = parts.source.open(session.settings)
+    talking: list[object] = [opened]
+    try:
+        outcome = process(_request(session, parts, opened, talking))
+    finally:
+        opened.close()
+    counters = [part.traffic for part in talking if isinstance(part, HasTraffic)]
+    return Done(
+        source=source,
+        destination=destination,
+        outcome=outcome,
+        depth=session.depth,
+        seconds=time.monotonic() - started,
+        retries=sum(counter.retries for counter in counters),
+        rate_limits=sum(counter.rate_limits for counter in counters),
+        streamed=parts.destination.streamed,
+    )
+
+
+def _find(session: Session, source: str, destination: str, filters: Sequence[str]) -> _Parts:
+    plugins = session.plugins
+    origin, target = find_source(plugins, source), find_destination(plugins, destination)
+    openers = tuple(find_filter(plugins, text) for text in filters)
+    if target.streamed and session.json:
+        raise UsageError("the image and the JSON result cannot both go to stdout", hint="leave out -O json")
+    if origin.streamed and session.value("password_stdin"):
+        raise UsageError("the image and the password cannot both come from stdin", hint="leave out --password-stdin")
+    return _Parts(origin, target, openers, find_verifiers(plugins, target.scheme) if session.depth else ())
+
+
+def _request(session: Session, parts: _Parts, source: Input, talking: list[object]) -> Request:
+    settings, cache = session.settings, session.value("layer_cache")
+
+    def open_output(context: OutputContext) -> Output:
+        output = parts.destination.open(context)
+        talking.append(output)
+        return output
+
+    return Request(
+        source=source,
+        open_output=open_output,
+        selection=session.selection,
+        settings=settings,
+        progress=session.progress,
+        filters=tuple(opener(FilterContext(settings, source.name())) for opener in parts.filters),
+        verifiers=parts.verifiers,
+        depth=session.depth,
+        reopen_source=None if parts.source.streamed else partial(parts.source.open, settings),
+        reopen_destination=reopener(session.plugins, parts.destination, settings),
+        layer_cache=LayerCache(Path(cache)) if cache else None,
+    )
