@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from occystrap_core.contracts import Address, Chunk, OutputContext, OutputTraits, Receipt, Settings, Slot, Staged
 from occystrap_core.kit.distribution.client import PUSH, Access, RegistryClient
@@ -13,7 +14,7 @@ from occystrap_core.kit.distribution.upload import InMemory
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import DigestMismatch
+from occystrap_core.model.errors import DigestMismatch, OptionError
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import INDEXES, MANIFESTS, Compression, Family
 from occystrap_core.streams.spool import Spool
@@ -34,24 +35,16 @@ class RegistryOutput:
         target = Target.of(address)
         self.reference = target.reference
         self._access = _access(target, options, context.settings)
-        self._insecure = options.insecure
         self.client = RegistryClient(target.reference, self._access, PUSH)
         self.traits = _traits(options, context.settings)
         self._temp_dir = context.settings.temp_dir
         self._mountable_from = _mountable_from(context, self.reference.registry, self.reference.repository)
         self._pending: Document | None = None
+        self._spools: set[Spool] = set()
 
     @property
     def traffic(self) -> Traffic:
         return self.client.traffic
-
-    @property
-    def reopen_settings(self) -> Settings:
-        """What the receipt's URI must be opened with: it holds no secret itself."""
-        access = self._access
-        if not (access.username or access.password):
-            return access.settings
-        return replace(access.settings, username=access.username, password=access.password)
 
     def cannot_modify_reason(self) -> str:
         digest = self.reference.digest
@@ -64,22 +57,24 @@ class RegistryOutput:
         return size
 
     def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> Staged:
-        spool = Spool(self._temp_dir)
+        staged = SpooledBlob(Spool(self._temp_dir))
+        self._spools.add(staged.spool)
         try:
-            spool.fill(chunks)
+            staged.spool.fill(chunks)
         except BaseException:
-            spool.close()
+            self.discard(staged)
             raise
-        return SpooledBlob(spool)
+        return staged
 
     def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
         assert isinstance(staged, SpooledBlob)
-        with staged.spool as spool:
-            if not self.client.has_blob(blob.digest):
-                self.client.put_blob(blob.digest, spool)
+        if not self.client.has_blob(blob.digest):
+            self.client.put_blob(blob.digest, staged.spool)
+        self.discard(staged)
 
     def discard(self, staged: Staged) -> None:
         assert isinstance(staged, SpooledBlob)
+        self._spools.discard(staged.spool)
         staged.spool.close()
 
     def put_document(self, document: Document) -> None:
@@ -95,22 +90,34 @@ class RegistryOutput:
             raise DigestMismatch(f"the image is {root.digest}, but the destination names {wanted}")
         assert self._pending is not None, "the root was put before commit"
         self.client.put_manifest(self._pending, self.reference.tag or str(root.digest))
-        self.client.close()
-        return Receipt("registry", self._uri(), self.reference.name, root)
+        self._close()
+        return Receipt("registry", self._uri(), self.reference.name, root, settings=self._own_login())
 
     def abort(self) -> None:
         """What was uploaded has no name and is the registry's to collect."""
         self._pending = None
+        self._close()
+
+    def _close(self) -> None:
         self.client.close()
+        while self._spools:
+            self._spools.pop().close()
 
     def _flush(self) -> None:
         """Only the last manifest is the root, and only the root has a tag."""
         if self._pending:
             self.client.put_manifest(self._pending, str(self._pending.digest))
 
+    def _own_login(self) -> Settings | None:
+        access = self._access
+        if not (access.username or access.password):
+            return None
+        return replace(access.settings, username=access.username, password=access.password)
+
     def _uri(self) -> str:
-        uri = f"registry://{self.reference}"
-        return uri if self._insecure is None else f"{uri}?insecure={str(self._insecure).lower()}"
+        options = [] if self._access.insecure is None else [("insecure", str(self._access.insecure).lower())]
+        options += [("auth_host", host) for host in self._access.auth_hosts]
+        return f"registry://{self.reference}{'?' if options else ''}{urlencode(options)}"
 
 
 def _access(target: Target, options: RegistryOutputOptions, settings: Settings) -> Access:
@@ -126,7 +133,11 @@ def _access(target: Target, options: RegistryOutputOptions, settings: Settings) 
 def _traits(options: RegistryOutputOptions, settings: Settings) -> OutputTraits:
     """Docker's media types have no name for zstd layers, so asking for those asks for OCI."""
     convert = options.compression or settings.compression
-    family = options.format or (Family.OCI if convert is Compression.ZSTD else None)
+    if options.format is Family.DOCKER:
+        if convert is Compression.ZSTD:
+            raise OptionError("format=docker has no zstd layers", hint="leave format out, or choose format=oci")
+        return OutputTraits((Compression.GZIP, Compression.NONE), convert, Family.DOCKER)
+    family = Family.OCI if convert is Compression.ZSTD else options.format
     return OutputTraits((Compression.GZIP, Compression.ZSTD, Compression.NONE), convert, family)
 
 

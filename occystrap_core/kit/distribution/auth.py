@@ -22,7 +22,7 @@ from occystrap_core.model.errors import AccessDenied, InvalidJson, TransferError
 Scopes = tuple[str, ...]
 CLIENT_ID = "occystrap"
 _SHORTEST_LIFE = 60.0
-_log = logging.getLogger("occystrap.registry")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

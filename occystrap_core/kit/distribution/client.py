@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from occystrap_core.contracts.input import Chunk
@@ -11,7 +12,7 @@ from occystrap_core.kit.distribution.auth import Login
 from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.credentials import Credentials, stored_credentials
 from occystrap_core.kit.distribution.download import Download
-from occystrap_core.kit.distribution.http import HttpClient, read_capped
+from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
 from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, identified
 from occystrap_core.kit.distribution.origin import registry_origin
 from occystrap_core.kit.distribution.retry import RetryPolicy, Traffic, rate_limit_of
@@ -103,11 +104,7 @@ class RegistryClient:
             return None
 
     def has_blob(self, digest: Digest) -> bool:
-        try:
-            with self._session.trying(self._blob_ask("HEAD", digest)):
-                return True
-        except NotFound:
-            return False
+        return self._sees_blob(digest, self._session.asking)
 
     def mount(self, digest: Digest, source_repository: str) -> bool:
         """Have a blob of another repository of this registry appear here; False where that is not possible."""
@@ -116,10 +113,17 @@ class RegistryClient:
 
     def put_blob(self, digest: Digest, content: Content) -> None:
         """Upload a blob; an interrupted upload goes on where it stopped, or starts again."""
-        self._upload(self._scopes).put(digest, content, lambda: self.has_blob(digest))
+        self._upload(self._scopes).put(digest, content, lambda: self._sees_blob(digest, self._session.trying))
 
     def close(self) -> None:
         self._session.close()
+
+    def _sees_blob(self, digest: Digest, ask: Callable[[Ask], AbstractContextManager[Response]]) -> bool:
+        try:
+            with ask(self._blob_ask("HEAD", digest)):
+                return True
+        except NotFound:
+            return False
 
     def _upload(self, scopes: tuple[str, ...]) -> Upload:
         return Upload(self._session, self._repository, scopes)

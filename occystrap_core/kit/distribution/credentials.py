@@ -19,7 +19,7 @@ from occystrap_core.model.reference import DOCKER_HUB, Reference
 
 _HUB_KEYS = ("docker.io", "https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io")
 _IDENTITY_USER = "<token>"
-_log = logging.getLogger("occystrap.registry")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

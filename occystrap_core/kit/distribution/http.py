@@ -6,6 +6,7 @@ because its default one costs three times as much CPU for a blob.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ import httpx  # noqa: E402 - the line above must come first
 from httpx import Headers, Response  # noqa: E402
 
 __all__ = ["Headers", "HttpClient", "Response", "read_capped"]
+
+# It would log requests to "/": the session says what they really are.
+logging.getLogger("httpx").disabled = True
 
 _HEADERS = {
     "User-Agent": f"occystrap/{VERSION}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from time import time
 
 from occystrap_core.kit.distribution.auth import Login, Scopes
-from occystrap_core.kit.distribution.failures import MAX_ERROR_BODY, Transient, server_words
+from occystrap_core.kit.distribution.failures import MAX_ERROR_BODY, Transient, server_words, shown
 from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
 from occystrap_core.kit.distribution.origin import Origin, Url
 from occystrap_core.kit.distribution.retry import RateLimit, RetryPolicy
@@ -17,6 +18,7 @@ from occystrap_core.model.errors import AccessDenied, NotFound, OccystrapError, 
 
 MAX_REDIRECTS = 10
 _MAX_LOGINS = 5
+_log = logging.getLogger(__name__)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -134,7 +136,11 @@ class Session:
         self._rate_limit.wait()
         self.policy.traffic.requests += 1
         headers = {**ask.headers, "Authorization": authorization} if authorization else ask.headers
-        return self._http.open(ask.method, ask.url, headers, ask.body() if ask.body else None)
+        response = self._http.open(ask.method, ask.url, headers, ask.body() if ask.body else None)
+        # Queries are left out: those of storage servers are as good as a password.
+        path = ask.url.target.partition("?")[0]
+        _log.debug("%s %s%s: %d", ask.method, ask.url.origin, shown(path), response.status_code)
+        return response
 
     def _refusal(self, ask: Ask, response: Response, body: bytes, origin: Origin) -> OccystrapError:
         status, host = response.status_code, origin.netloc

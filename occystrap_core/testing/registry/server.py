@@ -66,7 +66,7 @@ class EmbeddedRegistry:
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="registry", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name="registry", daemon=True
         )
         self._thread.start()
 
