@@ -28,7 +28,8 @@ class TarVerifier:
     def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
         path = Address.parse(written.receipt.uri).path()
         if (path.exists() and not path.is_file()) or path == Path("-"):
-            yield Finding(TARBALL, Severity.WARNING, f"{path} is no file, the archive cannot be read again")
+            where = "standard output" if path == Path("-") else str(path)
+            yield Finding(TARBALL, Severity.WARNING, f"what was written to {where} cannot be read again")
             return
         try:
             archive = Archive.open(path, written.settings.temp_dir)

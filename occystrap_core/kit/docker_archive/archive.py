@@ -38,17 +38,18 @@ class Archive:
     def document(self, name: str) -> bytes | None:
         """All of a small member, None where there is none of this name."""
         member = self.members.file(name)
-        if member is None:
-            return None
-        if member.size > MAX_BYTES:
-            raise LimitExceeded(f"{self.what}: {name} is {member.size} bytes long; the limit is {MAX_BYTES}")
-        return self.file.read(member.offset, member.size)
+        return self.content(member) if member else None
 
     def required(self, name: str, because: str) -> bytes:
         raw = self.document(name)
         if raw is None:
             raise InvalidImage(f"{self.what} has no {name!r}, which {because}")
         return raw
+
+    def content(self, member: Member) -> bytes:
+        if member.size > MAX_BYTES:
+            raise LimitExceeded(f"{self.what}: {member.name!r} is {member.size} bytes long; the limit is {MAX_BYTES}")
+        return self.file.read(member.offset, member.size)
 
     def head(self, member: Member, count: int) -> bytes:
         return self.file.read(member.offset, min(count, member.size))

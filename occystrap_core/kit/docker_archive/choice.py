@@ -22,7 +22,8 @@ class GivenName:
     meant: ImageName
 
     def __str__(self) -> str:
-        return self.spellings[0]
+        first = self.spellings[0]
+        return first if first.isprintable() else ascii(first)
 
 
 @dataclass(frozen=True, slots=True)

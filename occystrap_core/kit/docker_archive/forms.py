@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Protocol
 
-from occystrap_core.kit.docker_archive.names import reference_of, repo_tag
+from occystrap_core.kit.docker_archive.names import UNNAMED, full_reference
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE
 from occystrap_core.kit.oci_layout.names import (
     CONTAINERD_NAME,
@@ -54,8 +54,8 @@ class DockerSave:
     format = "docker"
 
     def __init__(self, name: ImageName) -> None:
-        tag = repo_tag(name)
-        self.repo_tags = [tag] if tag else []
+        found = full_reference(name)
+        self._repo_tags = [str(found.name)] if found else []
         self._layers: dict[Digest, str] = {}
         self._manifests: dict[Digest, Document] = {}
 
@@ -80,7 +80,7 @@ class DockerSave:
         manifest = self._manifests[root.digest].json
         layers = [self._layers[Digest.parse(layer["digest"])] for layer in manifest["layers"]]
         config = config_file(Digest.parse(manifest["config"]["digest"]))
-        saved = [{"Layers": layers, "RepoTags": self.repo_tags, "Config": config}]
+        saved = [{"Layers": layers, "RepoTags": self._repo_tags, "Config": config}]
         yield MANIFEST_FILE, json.dumps(saved).encode()
 
 
@@ -90,8 +90,7 @@ class OciArchive:
     format = "oci"
 
     def __init__(self, name: ImageName) -> None:
-        found = reference_of(str(name)) if repo_tag(name) else None
-        self._annotations = {CONTAINERD_NAME: str(found), REF_NAME: found.tag} if found else {}
+        self._annotations = _names(name)
 
     def announced(self, blob: Descriptor) -> str:
         return blob_file(blob.digest)
@@ -118,3 +117,9 @@ def layer_file(diff_id: Digest) -> str:
 
 def config_file(digest: Digest) -> str:
     return f"{digest.hex}.json"
+
+
+def _names(name: ImageName) -> dict[str, str]:
+    if found := full_reference(name):
+        return {CONTAINERD_NAME: str(found), REF_NAME: found.tag}
+    return {REF_NAME: name.tag} if name.tag and name != UNNAMED else {}

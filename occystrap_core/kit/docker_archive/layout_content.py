@@ -25,16 +25,10 @@ class LayoutContent:
     def document(self, descriptor: Descriptor) -> bytes:
         if descriptor.digest == self._index.document.digest:
             return self._index.document.raw
-        raw = self._archive.document(blob_file(descriptor.digest))
-        if raw is None:
-            raise self._lacks(descriptor)
-        return raw
+        return self._archive.content(self.blob(descriptor))
 
     def blob(self, descriptor: Descriptor) -> Member:
-        member = self._archive.members.file(blob_file(descriptor.digest))
+        member = self._archive.members.blob(blob_file(descriptor.digest))
         if member is None:
-            raise self._lacks(descriptor)
+            raise NotFound(f"{self._archive.what} lacks blob {descriptor.digest}")
         return member
-
-    def _lacks(self, descriptor: Descriptor) -> NotFound:
-        return NotFound(f"{self._archive.what} lacks blob {descriptor.digest}")

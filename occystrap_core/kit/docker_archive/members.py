@@ -53,6 +53,11 @@ class Members:
             raise InvalidImage(f"{self._what} has {member.name!r} twice: readers disagree on which counts")
         return self._regular(member)
 
+    def blob(self, name: str) -> Member | None:
+        """The regular file of this name, the last one of several: its digest is going to be checked."""
+        member = self._by_name.get(tidy(name))
+        return self._regular(member) if member else None
+
     def layer(self, name: str) -> Member | None:
         """The regular file of this name, through links. Of several the last, as unpacking would leave it."""
         member = self._by_name.get(tidy(name))

@@ -23,10 +23,9 @@ def image_name(text: str) -> ImageName | None:
     return found.name if found else None
 
 
-def repo_tag(name: ImageName) -> str:
-    """`name` as RepoTags has it; empty where it has no tag or docker would not take it."""
-    found = reference_of(str(name)) if name.tag else None
-    return str(found.name) if found else ""
+def full_reference(name: ImageName) -> Reference | None:
+    """None for a name without a tag, for one that docker would not take, and for the unnamed."""
+    return reference_of(str(name)) if name.tag and name.repository != UNNAMED.repository else None
 
 
 def same_name(one: str, other: str) -> bool:

@@ -33,10 +33,10 @@ def _entry_at(file: ArchiveFile, offset: int) -> Entry | None:
     try:
         return next(iter(TarReader(_windows(file, offset))), None)
     except InvalidTar as error:
+        if offset == 0:
+            raise InvalidImage(f"{file.what} is not an image archive: it does not begin like a tar file") from None
         # The reader counts from where it began, and wraps the reason in that count.
         reason = error.__cause__ if isinstance(error.__cause__, InvalidTar) else error
-        if offset == 0:
-            raise InvalidImage(f"{file.what} is not an image archive: {reason.message}") from None
         raise InvalidTar(f"{file.what} is not a valid tar archive near byte {offset}: {reason.message}") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from occystrap_core.kit.docker_archive.archive import Archive
+from occystrap_core.kit.docker_archive.members import Member
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, SavedImage
 from occystrap_core.kit.oci_layout.index import LayoutIndex
 from occystrap_core.kit.oci_layout.names import INDEX_FILE, blob_file
@@ -32,7 +33,7 @@ def _configs(archive: Archive, entries: Iterable[Descriptor]) -> Iterator[Digest
     for count, (descriptor, depth) in enumerate(waiting):
         if count > _MAX_MANIFESTS or depth > _MAX_DEPTH:
             raise LimitExceeded(f"{INDEX_FILE} lists more manifests than is safe")
-        raw = _member(archive, descriptor)
+        raw = archive.content(_member(archive, descriptor))
         body = strict_json.loads_object(raw, f"manifest {descriptor.digest.short}")
         if isinstance(children := body.get("manifests"), list):
             waiting.extend((Descriptor.from_json(child), depth + 1) for child in children)
@@ -42,17 +43,12 @@ def _configs(archive: Archive, entries: Iterable[Descriptor]) -> Iterator[Digest
             raise InvalidImage(f"manifest {descriptor.digest.short} has no list of layers")
         config = Descriptor.from_json(body.get("config"))
         for blob in (config, *map(Descriptor.from_json, layers)):
-            _require(archive, blob)
+            _member(archive, blob)
         yield config.digest
 
 
-def _member(archive: Archive, descriptor: Descriptor) -> bytes:
-    _require(archive, descriptor)
-    raw = archive.document(blob_file(descriptor.digest))
-    assert raw is not None
-    return raw
-
-
-def _require(archive: Archive, descriptor: Descriptor) -> None:
-    if blob_file(descriptor.digest) not in archive.members:
+def _member(archive: Archive, descriptor: Descriptor) -> Member:
+    member = archive.members.blob(blob_file(descriptor.digest))
+    if member is None:
         raise NotFound(f"{INDEX_FILE} leads to {descriptor.digest.short}, which was not saved")
+    return member
