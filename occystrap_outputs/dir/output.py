@@ -9,7 +9,7 @@ from urllib.parse import quote
 from occystrap_core.contracts.address import Address
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
-from occystrap_core.kit.docker_archive.names import repo_tag
+from occystrap_core.kit.docker_archive.names import full_reference
 from occystrap_core.kit.docker_directory.catalog import CATALOG_FILE, MANIFEST_FILE, Catalog, readable
 from occystrap_core.kit.docker_directory.images import is_of_another
 from occystrap_core.kit.folder.beneath import Folder
@@ -146,10 +146,10 @@ def _entry(manifest: Document, listed: ImageName, name: ImageName) -> dict[str, 
     """What manifest.json says of an image whose layers lie uncompressed, named by their diff_ids."""
     config = Digest.parse(manifest.json["config"]["digest"])
     layers = [Digest.parse(layer["digest"]) for layer in manifest.json["layers"]]
-    tag = repo_tag(name)
+    reference = full_reference(name)
     return {
         "Config": config_file(config),
         "ImageName": listed.repository,
         "Layers": [layer_file(layer) for layer in layers],
-        "RepoTags": [tag] if tag else [],
+        "RepoTags": [str(reference.name)] if reference else [],
     }

@@ -84,5 +84,5 @@ def _not_a_layout(path: Path) -> InvalidImage | NotFound:
         return NotFound(f"{path} does not exist")
     if not path.is_dir():
         return NotFound(f"{path} is not a directory", hint="tar:// reads archives of image layouts")
-    hint = "dir:// reads it" if (path / "manifest.json").exists() else ""
+    hint = "dir:// reads it" if any(path.glob("manifest*.json")) else ""
     return InvalidImage(f"{path} is not an image layout: it has no {MARKER_FILE} file", hint=hint)
