@@ -51,9 +51,9 @@ def test_podman_has_a_storage_of_its_own(podman):
     assert podman.run("images", "--quiet") == ""
 
 
-def test_dockerd_starts_empty(dockerd):
-    assert dockerd.run("images", "--quiet") == ""
-    assert dockerd.run("info", "--format", "{{.Driver}}").strip() == "vfs"
+def test_dockerd_has_a_storage_of_its_own(dockerd):
+    root = Path(dockerd.run("info", "--format", "{{.DockerRootDir}}").strip())
+    assert root == dockerd.socket.parent / "data"
 
 
 def test_the_fixtures_are_indexed(fixtures_dir):
