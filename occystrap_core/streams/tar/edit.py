@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +15,6 @@ from occystrap_core.streams.tar.segments import (
     PAX_HEADER,
     Segment,
     padding_of,
-    records_of,
     segments,
 )
 
@@ -38,23 +38,32 @@ class Edits:
 
 
 @lru_cache(16)
-def time_field(mtime: int) -> bytes:
-    """A header's time field; 0 where the PAX record says what does not fit."""
-    return encode_octal(mtime, 12) or b"00000000000\0"
+def _time_field(mtime: int) -> tuple[bytes, bytes, int]:
+    """A header's time field, its digits alone, and the sum of its bytes.
+
+    It says 0 where only a PAX record can say the time."""
+    field = encode_octal(mtime, 12) or b"00000000000\0"
+    return field, field.lstrip(b"0").rstrip(b"\0"), sum(field)
 
 
 def with_time(block: bytes, mtime: int) -> bytes:
     """A header block with another time, and without the further times of GNU and star."""
-    field = time_field(mtime)
-    changed = block
-    if block[136:148] != field and numeric(block[header.MTIME]) != int(field[:11], 8):
-        changed = b"%b%b%b" % (block[:136], field, block[148:])
-    if header.is_gnu(block):
-        if any(block[_GNU_TIMES]) and header.gnu_times(block) is not None:
-            changed = _cleared(changed, _GNU_TIMES)
-    elif header.is_star(block) and any(block[_STAR_TIMES]):
-        changed = _cleared(changed, _STAR_TIMES)
-    return changed if changed is block else sealed(changed)
+    if block[508] or ((block[345] or block[357]) and header.is_gnu(block)):
+        block = _without_further_times(block)
+    field, digits, total = _time_field(mtime)
+    old = block[136:148]
+    if old == field or (old.strip(b" \0").lstrip(b"0") == digits):
+        return block
+    total += header.byte_sum(block) - sum(block[136:156]) + 8 * 0x20
+    return b"%b%b%06o\0 %b" % (block[:136], field, total, block[156:])
+
+
+def _without_further_times(block: bytes) -> bytes:
+    if header.is_star(block) and any(block[_STAR_TIMES]):
+        return sealed(_cleared(block, _STAR_TIMES))
+    if header.is_gnu(block) and any(block[_GNU_TIMES]) and header.gnu_times(block) is not None:
+        return sealed(_cleared(block, _GNU_TIMES))
+    return block
 
 
 def _cleared(block: bytes, where: slice) -> bytes:
@@ -65,12 +74,12 @@ def _put(block: bytes, where: slice, value: bytes) -> bytes:
     return block[: where.start] + value.ljust(where.stop - where.start, b"\0") + block[where.stop :]
 
 
-def edited(raw: bytes, at: int, edits: Edits) -> tuple[bytes, int]:
+def edited(raw: bytes, at: int, records: Mapping[str, bytes], edits: Edits) -> tuple[bytes, int]:
     """The header blocks after the edits, and where among them the entry's own block lies.
 
     `raw` itself when nothing changes. Extended headers that Go ignores, because another of
     their type follows, go away with the first change."""
-    draft = _Draft(raw, at)
+    draft = _Draft(raw, at, records)
     if edits.drop:
         draft.drop_records(edits.drop)
     if edits.mtime is not None:
@@ -93,11 +102,11 @@ class _Draft:
 
     __slots__ = ("_drop", "_put", "_records", "_segments", "block", "tail")
 
-    def __init__(self, raw: bytes, at: int) -> None:
+    def __init__(self, raw: bytes, at: int, records: Mapping[str, bytes]) -> None:
         self.block = raw[at : at + BLOCK]
         self.tail = raw[at + BLOCK :]
         self._segments = list(segments(raw, at))
-        self._records = records_of(raw, at) if at else {}
+        self._records = records
         self._drop: set[str] = set()
         self._put: dict[str, bytes] = {}
 

@@ -8,8 +8,8 @@ from typing import Protocol
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.streams.tar import header, pax
 from occystrap_core.streams.tar.bodies import GivenBody
-from occystrap_core.streams.tar.edit import Edits, edited
-from occystrap_core.streams.tar.numbers import decimal, numeric, seconds
+from occystrap_core.streams.tar.edit import Edits, edited, with_time
+from occystrap_core.streams.tar.numbers import HEADER_TIMES, decimal, numeric, seconds
 from occystrap_core.streams.tar.segments import long_link, records_of
 from occystrap_core.streams.tar.sparse import Fragments
 
@@ -149,6 +149,9 @@ class TarEntry:
         """A PAX global header stays what it is. `size` comes with a body; a body of bytes needs none."""
         if self.kind == GLOBAL:
             return self
+        only_time = name is None and linkname is None and kind is None and size is None and body is None
+        if only_time and mtime is not None and not self.at and mtime in HEADER_TIMES:
+            return self._timed(mtime)
         new_kind = self.kind if kind is None else kind
         new_size, replaces_body = self._sizes(new_kind, size, body)
         renames = (name is not None and name != self.name) or (replaces_body and self.fragments is not None)
@@ -160,7 +163,7 @@ class TarEntry:
             mtime=mtime,
             drop=frozenset(drop_pax),
         )
-        raw, at = edited(self.raw, self.at, edits)
+        raw, at = edited(self.raw, self.at, self.pax, edits)
         if raw is self.raw and not replaces_body:
             return self
         made = TarEntry(raw, at, self.name, new_kind, new_size, self.stored_size, self.source, self.turn)
@@ -170,6 +173,16 @@ class TarEntry:
             made.source, made.turn = GivenBody(body or ()), made.stored_size
         else:
             made.fragments = self.fragments
+        return made
+
+    def _timed(self, mtime: int) -> TarEntry:
+        block = self.raw[:512]
+        patched = with_time(block, mtime)
+        if patched is block:
+            return self
+        raw = patched if self.fragments is None else patched + self.raw[512:]
+        made = TarEntry(raw, 0, self.name, self.kind, self.size, self.stored_size, self.source, self.turn)
+        made.fragments = self.fragments
         return made
 
     def _sizes(self, kind: bytes, size: int | None, body: Iterable[Chunk] | None) -> tuple[int, bool]:

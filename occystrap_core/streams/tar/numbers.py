@@ -7,9 +7,10 @@ import re
 from occystrap_core.model.errors import InvalidTar
 
 INT64_MAX = (1 << 63) - 1
+HEADER_TIMES = range(1 << 33)
+"""The times that an octal header field can say."""
 _DECIMAL = re.compile(rb"[+-]?[0-9]+\Z")
 _OCTAL = re.compile(rb"[0-7]+\Z")
-_SECONDS = re.compile(rb"([+-]?[0-9]+)(?:\.([0-9]*))?\Z")
 _LONGEST_DECIMAL = 4096
 
 
@@ -47,14 +48,14 @@ def decimal(text: bytes) -> int:
 
 def seconds(text: bytes) -> float:
     """A PAX time: seconds, with a fraction or without."""
-    found = _SECONDS.match(text)
-    if not found:
-        raise InvalidTar(f"{text[:40]!r} is not a time")
-    whole, fraction = decimal(found[1]), found[2]
+    before, _, fraction = text.partition(b".")
+    whole = int(before) if before.isdigit() and len(before) < 19 else decimal(before)
     if not fraction:
         return whole
+    if not fraction.isdigit():
+        raise InvalidTar(f"{text[:40]!r} is not a time")
     part = int(fraction[:9].ljust(9, b"0")) / 1e9
-    return whole - part if whole < 0 or text[:1] == b"-" else whole + part
+    return whole - part if text[:1] == b"-" else whole + part
 
 
 def encode_octal(value: int, width: int) -> bytes | None:

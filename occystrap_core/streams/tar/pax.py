@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from binascii import Error as BinasciiError
 from binascii import a2b_base64
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from occystrap_core.model.errors import InvalidTar
 from occystrap_core.streams.tar.numbers import decimal, seconds
 
-_TEXTS = frozenset({"path", "linkpath", "uname", "gname"})
+_TEXTS = frozenset({b"path", b"linkpath", b"uname", b"gname"})
 _WHOLE = frozenset({"uid", "gid", "size"})
 _TIMES = frozenset({"mtime", "atime", "ctime"})
+_CHECKED = _WHOLE | _TIMES
+_SPARSE_OFFSET, _SPARSE_LENGTH = "GNU.sparse.offset", "GNU.sparse.numbytes"
 _SHORTEST_RECORD = 5
+_LONGEST_LENGTH = 24
+_SAFE_DIGITS = 19
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """`raw` is the whole record as it stands in the header."""
 
     key: str
@@ -34,51 +37,50 @@ def encode_key(key: str) -> bytes:
     return key.encode("utf-8", "surrogateescape")
 
 
-def records(data: bytes) -> Iterator[Record]:
+def records(data: bytes) -> list[Record]:
     """The records of an extended header in order; InvalidTar at the first malformed one."""
+    found = []
     position, end = 0, len(data)
     while position < end:
-        space = data.find(b" ", position, position + 24)
-        length = _length(data, position, space)
+        space = data.find(b" ", position, position + _LONGEST_LENGTH)
+        digits = data[position:space] if space > 0 else b""
+        length = int(digits) if digits.isdigit() else decimal(digits)
         stop = position + length
-        if stop > end or stop <= space + 1 or data[stop - 1] != 0x0A:
+        if length < _SHORTEST_RECORD or stop > end or stop <= space + 1 or data[stop - 1] != 0x0A:
             raise InvalidTar("a PAX record does not end where it says")
         key, equals, value = data[space + 1 : stop - 1].partition(b"=")
         if not equals or not key:
             raise InvalidTar("a PAX record has no keyword")
-        name = decode_key(key)
-        if b"\0" in (value if name in _TEXTS else key):
+        if b"\0" in (value if key in _TEXTS else key):
             raise InvalidTar("a PAX record holds a NUL byte")
-        yield Record(name, value, data[position:stop])
+        found.append(Record(key.decode("utf-8", "surrogateescape"), value, data[position:stop]))
         position = stop
-
-
-def _length(data: bytes, position: int, space: int) -> int:
-    digits = data[position:space] if space > 0 else b""
-    length = int(digits) if digits.isdigit() else decimal(digits)
-    if length < _SHORTEST_RECORD:
-        raise InvalidTar("a PAX record is too short")
-    return length
+    return found
 
 
 def mapping(data: bytes) -> dict[str, bytes]:
     """Keyword to value, the last one of a name winning.
 
     The maps of GNU's sparse format 0.0, which repeat a keyword, come as one of format 0.1."""
-    found: dict[str, bytes] = {}
-    sparse: list[bytes] = []
-    for record in records(data):
-        if record.key in ("GNU.sparse.offset", "GNU.sparse.numbytes"):
-            _append_to_map(sparse, record)
-        else:
-            found[record.key] = record.value
-    if sparse:
-        found["GNU.sparse.map"] = b",".join(sparse)
+    every = records(data)
+    found = {key: value for key, value, _ in every}
+    if _SPARSE_OFFSET in found or _SPARSE_LENGTH in found:
+        found.pop(_SPARSE_OFFSET, None)
+        found.pop(_SPARSE_LENGTH, None)
+        found["GNU.sparse.map"] = _joined_map(every)
     return found
 
 
+def _joined_map(every: list[Record]) -> bytes:
+    numbers: list[bytes] = []
+    for record in every:
+        if record.key in (_SPARSE_OFFSET, _SPARSE_LENGTH):
+            _append_to_map(numbers, record)
+    return b",".join(numbers)
+
+
 def _append_to_map(sparse: list[bytes], record: Record) -> None:
-    expected = "GNU.sparse.numbytes" if len(sparse) % 2 else "GNU.sparse.offset"
+    expected = _SPARSE_LENGTH if len(sparse) % 2 else _SPARSE_OFFSET
     if record.key != expected or b"," in record.value:
         raise InvalidTar("a sparse map in a PAX header is out of order")
     sparse.append(record.value)
@@ -86,12 +88,13 @@ def _append_to_map(sparse: list[bytes], record: Record) -> None:
 
 def check_values(found: Mapping[str, bytes]) -> None:
     """InvalidTar where a number or a time is none. An empty value means: no such record."""
-    for key, value in found.items():
-        if not value:
+    for key in _CHECKED.intersection(found):
+        value = found[key]
+        if not value or (value.isdigit() and len(value) < _SAFE_DIGITS):
             continue
         if key in _TIMES:
             seconds(value)
-        elif key in _WHOLE:
+        else:
             decimal(value)
 
 

@@ -20,7 +20,7 @@ PENDING_LIMIT = 4 << 20
 """The most that all extended headers of one entry may take together."""
 
 _KINDS = {ord(kind): kind for kind in (b"0", b"1", b"2", b"3", b"4", b"5", b"6")}
-_OLD_REGULAR, _CONTIGUOUS, _SPARSE = 0, ord("7"), ord("S")
+_OLD_REGULAR, _REGULAR, _CONTIGUOUS, _SPARSE = 0, ord("0"), ord("7"), ord("S")
 _EXTENDED = frozenset({PAX_HEADER, LONG_NAME, LONG_LINK})
 _UNEXPECTED_END = "the archive ends in the middle of an entry"
 
@@ -36,9 +36,9 @@ class _Pending:
         self.pax: dict[str, bytes] = {}
         self.name = b""
 
-    def keep(self, *parts: bytes) -> None:
-        self.blocks.extend(parts)
-        self.size += sum(map(len, parts))
+    def keep(self, block: bytes, data: bytes) -> None:
+        self.blocks += block, data
+        self.size += BLOCK + len(data)
         if self.size > PENDING_LIMIT:
             raise LimitExceeded(f"the extended headers of one tar entry take more than {PENDING_LIMIT} bytes")
 
@@ -54,7 +54,7 @@ class TarReader:
     def __init__(self, chunks: Iterable[Chunk]) -> None:
         self._feed = Feed(chunks)
         self._parse = HeaderParser().parse
-        self._pending = _Pending()
+        self._pending: _Pending | None = None
         self._turn = 0
         self._left = 0
         self._pad = 0
@@ -69,49 +69,55 @@ class TarReader:
         return self._entries
 
     def _read(self) -> Iterator[TarEntry]:
+        # One frame and no helpers for what most entries are: this loop runs once per member.
+        feed, parse, kinds, turn = self._feed, self._parse, _KINDS, 0
         try:
-            yield from self._members()
+            while True:
+                if self._left or self._pad:
+                    self._skip_rest()
+                start = feed.position
+                block = feed.buffer[start : start + BLOCK]
+                if len(block) == BLOCK:
+                    feed.position = start + BLOCK
+                else:
+                    block = feed.take(BLOCK)
+                if block == ZERO_BLOCK or len(block) < BLOCK:
+                    self._end(block)
+                    return
+                name, flag, size = parse(block)
+                turn += 1
+                self._turn = turn
+                kind = kinds.get(flag)
+                if kind is None or self._pending is not None:
+                    entry = self._extended(block, name, flag, size)
+                    if entry is not None:
+                        yield entry
+                    continue
+                if size < 0:
+                    raise InvalidTar("an entry has a negative size")
+                if flag == _REGULAR:
+                    self._left = size
+                    self._pad = -size & 511
+                    yield TarEntry(block, 0, name, kind, size, size, self, turn)
+                else:
+                    yield TarEntry(block, 0, name, kind, size, 0, self, turn)
         except InvalidTar as error:
-            message = f"invalid tar archive near byte {self._feed.offset}: {error.message}"
-            raise InvalidTar(message, hint=error.hint) from error
+            raise self._located(error) from error
 
-    def _members(self) -> Iterator[TarEntry]:
-        feed, parse, kinds = self._feed, self._parse, _KINDS
-        while True:
-            if self._left or self._pad:
-                self._skip_rest()
-            start = feed.position
-            block = feed.buffer[start : start + BLOCK]
-            if len(block) == BLOCK:
-                feed.position = start + BLOCK
-            else:
-                block = feed.take(BLOCK)
-            if block == ZERO_BLOCK or len(block) < BLOCK:
-                self._end(block)
-                return
-            name, flag, size = parse(block)
-            self._turn = turn = self._turn + 1
-            kind = kinds.get(flag)
-            if kind is None or self._pending.blocks:
-                entry = self._extended(block, name, flag, size)
-                if entry is not None:
-                    yield entry
-                continue
-            if size < 0:
-                raise InvalidTar("an entry has a negative size")
-            if kind == REGULAR:
-                self._left = size
-                self._pad = -size & 511
-                yield TarEntry(block, 0, name, kind, size, size, self, turn)
-            else:
-                yield TarEntry(block, 0, name, kind, size, 0, self, turn)
+    def _located(self, error: InvalidTar) -> InvalidTar:
+        return InvalidTar(f"invalid tar archive near byte {self._feed.offset}: {error.message}")
 
     def _skip_rest(self) -> None:
-        self._turn += 1
-        if self._feed.skip(self._left):
-            raise InvalidTar(_UNEXPECTED_END)
-        self._feed.skip(self._pad)
+        self._turn = -1
+        feed, left, pad = self._feed, self._left, self._pad
         self._left = self._pad = 0
+        end = feed.position + left + pad
+        if end <= len(feed.buffer):
+            feed.position = end
+        elif feed.skip(left):
+            raise InvalidTar(_UNEXPECTED_END)
+        else:
+            feed.skip(pad)
 
     def _end(self, block: bytes) -> None:
         if block and len(block) < BLOCK:
@@ -120,38 +126,40 @@ class TarReader:
         if second not in (b"", ZERO_BLOCK):
             raise InvalidTar("an archive goes on after a single zero block")
         self.has_end = bool(second)
-        self._tail = [*self._pending.blocks, block, second]
+        self._tail = [*(self._pending or _Pending()).blocks, block, second]
 
     def _extended(self, block: bytes, name: bytes, flag: int, size: int) -> TarEntry | None:
+        pending = self._pending or _Pending()
         if flag in _EXTENDED:
-            self._set_aside(block, flag, size)
+            self._pending = pending
+            self._set_aside(pending, block, flag, size)
             return None
-        pending, self._pending = self._pending, _Pending()
+        self._pending = None
         if flag == GLOBAL_HEADER:
             return self._global_header(pending, block, name, size)
         return self._described(pending, block, name, flag, size)
 
     def _header_data(self, size: int) -> bytes:
+        """What an extended header holds, with the padding after it."""
         if not 0 <= size <= HEADER_DATA_LIMIT:
             raise InvalidTar(f"an extended header claims {size} bytes, more than the {HEADER_DATA_LIMIT} allowed")
-        data = self._feed.take(size)
+        data = self._feed.take(size + padding_of(size))
         if len(data) < size:
             raise InvalidTar(_UNEXPECTED_END)
         return data
 
-    def _set_aside(self, block: bytes, flag: int, size: int) -> None:
+    def _set_aside(self, pending: _Pending, block: bytes, flag: int, size: int) -> None:
         data = self._header_data(size)
-        pending = self._pending
         if flag == PAX_HEADER:
-            pending.pax = pax.mapping(data)
+            pending.pax = pax.mapping(data[:size])
         elif flag == LONG_NAME:
-            pending.name = text(data)
-        pending.keep(block, data, self._feed.take(padding_of(size)))
+            pending.name = text(data[:size])
+        pending.keep(block, data)
 
     def _global_header(self, pending: _Pending, block: bytes, name: bytes, size: int) -> TarEntry:
         data = self._header_data(size)
-        records = pax.mapping(data)
-        raw = b"".join([*pending.blocks, block, data, self._feed.take(padding_of(size))])
+        records = pax.mapping(data[:size])
+        raw = b"".join([*pending.blocks, block, data])
         return TarEntry(raw, pending.size, records.get("path") or name, GLOBAL, 0, 0, self, self._turn, records)
 
     def _described(self, pending: _Pending, block: bytes, name: bytes, flag: int, size: int) -> TarEntry:
@@ -207,7 +215,7 @@ class TarReader:
         while self._left:
             piece = self._feed.piece(self._left)
             if not piece:
-                raise InvalidTar(_UNEXPECTED_END)
+                raise self._located(InvalidTar(_UNEXPECTED_END))
             self._left -= len(piece)
             yield piece
             if turn != self._turn:
