@@ -45,7 +45,7 @@ class AtomicFile:
             self.abort()
             raise
         self._done = True
-        _sync_directory(self._final.parent)
+        sync_directory(self._final.parent)
 
     def abort(self) -> None:
         """Forget what was written. Does nothing after `commit`, and nothing the second time."""
@@ -82,7 +82,8 @@ def _create(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Returns when the names in it would survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -61,6 +61,14 @@ class TestLayoutsOfOtherTools:
         assert [str(image.platform) for image in tree.images()] == ["linux/amd64", "linux/arm64"]
         assert read_everything(f"ocidir://{path}")
 
+    def test_two_nameless_images_of_one_platform_are_not_one(self, fixtures_dir: Path, tmp_path: Path) -> None:
+        path = Path(shutil.copytree(fixtures_dir / APKO / "golden", tmp_path / "layout"))
+        index = (path / "index.json").read_text().replace('"arm64"', '"amd64"')
+        (path / "index.json").write_text(index)
+        with pytest.raises(UsageError, match="several images") as error:
+            source(f"ocidir://{path}")
+        assert "@sha256:69f0237c7f8c" in error.value.hint
+
     @pytest.mark.parametrize("tag", ["v1", "v2", "v3", "b1", "child", "loop", "ai", "mirror"])
     def test_tags_of_regclient(self, fixtures_dir: Path, tag: str) -> None:
         path = fixtures_dir / REGCLIENT / "testrepo"

@@ -21,6 +21,7 @@ from pathlib import Path
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.kit.folder.lock import exclusively
 from occystrap_core.model.errors import InvalidImage
+from occystrap_core.streams.atomic import sync_directory
 
 _PREFIX = ".occystrap-incoming-"
 _OWNER_LOCK = "lock"
@@ -79,7 +80,7 @@ class Staging:
     def sync(self) -> None:
         """Return when every new name is on the disk."""
         for folder in {*self._touched, *(made.parent for made in self._made)}:
-            _sync_directory(folder)
+            sync_directory(folder)
 
     def close(self) -> None:
         """The end of a run that placed its files."""
@@ -138,6 +139,8 @@ def _remove_abandoned(directory: Path) -> None:
     for folder in directory.glob(f"{_PREFIX}*/"):
         if _is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # its owner may have been killed before it could lock it: then it is empty
+            folder.rmdir()
 
 
 def _is_abandoned(folder: Path) -> bool:
@@ -153,11 +156,3 @@ def _is_abandoned(folder: Path) -> bool:
         return True
     finally:
         os.close(owner)
-
-
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -52,18 +52,22 @@ class LayoutIndex:
         return next((entry for entry in self.entries if entry.digest == digest), None)
 
     def only_image(self) -> Descriptor:
-        """The one image there is.
-
-        A layout whose entries have platforms and no names is one image for several
-        platforms: then index.json itself is its index.
-        """
+        """The one image there is, which may be index.json itself."""
         if not self.entries:
             raise NotFound(f"{self.what} is empty: its index.json lists no image")
         if len({entry.digest for entry in self.entries}) == 1:
             return self.entries[0]
-        if all(entry.platform and not entry.annotations.get(REF_NAME) for entry in self.entries):
+        if self.is_one_index:
             return self.document.descriptor()
         raise UsageError(f"{self.what} holds several images and none was chosen", hint=self._choices())
+
+    @property
+    def is_one_index(self) -> bool:
+        """Whether index.json is itself the index of one image: a platform for each entry and no names."""
+        platforms = [entry.platform for entry in self.entries]
+        known = [platform for platform in platforms if platform and not platform.is_unknown]
+        named = any(entry.annotations.get(key) for entry in self.entries for key in (REF_NAME, CONTAINERD_NAME))
+        return bool(self.entries) and all(platforms) and len(set(known)) == len(known) and not named
 
     def _choices(self) -> str:
         names = [str(entry.annotations.get(REF_NAME) or f"@{entry.digest}") for entry in self.entries]

@@ -14,6 +14,7 @@ from occystrap_core.kit.oci_layout.names import INDEX_FILE, MARKER_FILE, blob_fi
 from occystrap_core.kit.oci_layout.target import LayoutTarget
 from occystrap_core.model import strict_json
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidImage, NotFound
 
 _VERSION = re.compile(r"1\.\d+\.\d+")
@@ -38,7 +39,7 @@ class Layout:
 
     def image(self, target: LayoutTarget) -> Descriptor:
         if target.digest is not None:
-            return self.index.by_digest(target.digest) or self._unlisted(target)
+            return self.index.by_digest(target.digest) or self._unlisted(target.digest)
         return self.index.named(target.name) if target.name else self.index.only_image()
 
     def document(self, descriptor: Descriptor) -> bytes:
@@ -47,25 +48,23 @@ class Layout:
         try:
             return self.folder.read(blob_file(descriptor.digest))
         except NotFound:
-            raise self._missing(descriptor) from None
+            raise self._missing(descriptor.digest) from None
 
     def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
         try:
             yield from self.folder.chunks(blob_file(descriptor.digest))
         except NotFound:
-            raise self._missing(descriptor) from None
+            raise self._missing(descriptor.digest) from None
 
-    def _unlisted(self, target: LayoutTarget) -> Descriptor:
+    def _unlisted(self, digest: Digest) -> Descriptor:
         """A manifest below one of the listed indexes, or one that lost its name; its body tells the type."""
-        assert target.digest is not None
-        image = Descriptor("", target.digest, 0)
         try:
-            return Descriptor("", target.digest, self.folder.size(blob_file(target.digest)))
+            return Descriptor("", digest, self.folder.size(blob_file(digest)))
         except NotFound:
-            raise self._missing(image) from None
+            raise self._missing(digest) from None
 
-    def _missing(self, descriptor: Descriptor) -> NotFound:
-        return NotFound(f"{self.index.what} lacks blob {descriptor.digest}")
+    def _missing(self, digest: Digest) -> NotFound:
+        return NotFound(f"{self.index.what} lacks blob {digest}")
 
 
 def check_marker(folder: Folder) -> None:
