@@ -36,6 +36,8 @@ class Input(Protocol):
     """An opened source. Opening may read; it never writes.
 
     A plugin never checks digests or sizes: the engine wraps every stream it returns.
+    An input that has something to tell the user (other images that were not chosen) may have
+    one more method, `notes() -> tuple[str, ...]`: sentences, shown as warnings.
     """
 
     @property

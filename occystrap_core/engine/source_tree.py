@@ -19,11 +19,17 @@ MAX_NODES = 1024
 
 
 def read_tree(source: Input, selection: Selection) -> tuple[Image | Index, tuple[str, ...]]:
-    """The wanted tree, and a sentence for each thing that was left out of it."""
+    """The wanted tree, and a sentence for each thing that was left out of it or that the source has to tell."""
     with attributed("source"):
         root = source.root()
     reader = _TreeReader(source, selection)
-    return reader.read(root), tuple(reader.notes)
+    tree = reader.read(root)
+    return tree, (*_told_by(source), *reader.notes)
+
+
+def _told_by(source: Input) -> tuple[str, ...]:
+    tell = getattr(source, "notes", None)
+    return tuple(tell()) if tell else ()
 
 
 @dataclass(slots=True)

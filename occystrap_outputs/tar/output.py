@@ -11,7 +11,7 @@ from urllib.parse import quote
 from occystrap_core.contracts import Address, Chunk, OutputContext, OutputTraits, Receipt, Slot, Staged
 from occystrap_core.kit.docker_archive.forms import ArchiveForm, DockerSave, OciArchive
 from occystrap_core.kit.docker_archive.names import image_name
-from occystrap_core.kit.docker_archive.target import FileTarget, PipeTarget
+from occystrap_core.kit.docker_archive.target import STANDARD_OUTPUT, FileTarget, PipeTarget
 from occystrap_core.kit.docker_archive.writer import Announced, ArchiveWriter, StagedMember
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
@@ -22,7 +22,6 @@ from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression, Family
 from occystrap_outputs.tar.plugin import ArchiveFormat, TarOutputOptions
 
-_STANDARD_OUTPUT = Path("-")
 _ANY = (Compression.GZIP, Compression.ZSTD, Compression.NONE)
 
 
@@ -92,7 +91,7 @@ def _name(options: TarOutputOptions, context: OutputContext) -> ImageName:
 
 def _replaces_a_file(path: Path) -> bool:
     """Whether the archive becomes a regular file, and not something that is written to as it is."""
-    if path == _STANDARD_OUTPUT:
+    if path == STANDARD_OUTPUT:
         if os.isatty(1):
             raise UsageError("standard output is a terminal", hint="redirect it, or name a file")
         return False
@@ -120,4 +119,4 @@ def _traits(path: Path, seekable: bool, options: TarOutputOptions, context: Outp
 
 
 def _uri(path: Path) -> str:
-    return "tar://-" if path == _STANDARD_OUTPUT else f"tar://{quote(str(path.absolute()))}"
+    return "tar://-" if path == STANDARD_OUTPUT else f"tar://{quote(str(path.absolute()))}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 from occystrap_core.contracts import Address, Depth, Finding, Severity, Where, Written
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.forms import ArchiveForm, DockerSave, OciArchive
 from occystrap_core.kit.docker_archive.members import Member
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, saved_images
+from occystrap_core.kit.docker_archive.target import STANDARD_OUTPUT
 from occystrap_core.kit.oci_layout.index import LayoutIndex
 from occystrap_core.kit.oci_layout.names import INDEX_FILE
 from occystrap_core.model.digest import Digest
@@ -27,8 +27,8 @@ TARBALL, MANIFEST, CONFIG, LAYER = "verify.tarball", "verify.manifest", "verify.
 class TarVerifier:
     def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
         path = Address.parse(written.receipt.uri).path()
-        if (path.exists() and not path.is_file()) or path == Path("-"):
-            where = "standard output" if path == Path("-") else str(path)
+        if (path.exists() and not path.is_file()) or path == STANDARD_OUTPUT:
+            where = "standard output" if path == STANDARD_OUTPUT else str(path)
             yield Finding(TARBALL, Severity.WARNING, f"what was written to {where} cannot be read again")
             return
         try:

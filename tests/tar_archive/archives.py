@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from occystrap_core.contracts import Address, Depth, Finding, Input, Settings, Verifier
+from occystrap_core.contracts import Address, Depth, Finding, Settings, Verifier
 from occystrap_core.contracts.options import parse_options
 from occystrap_core.contracts.output import OutputContext
 from occystrap_core.contracts.progress import Silent
@@ -127,7 +127,7 @@ def output_to(path: Path | str, settings: Settings | None = None, **query: str) 
 
 
 def transfer(
-    content: Content | Input,
+    content: Any,
     path: Path | str,
     *,
     selection: Selection = ONE_PLATFORM,
@@ -137,7 +137,7 @@ def transfer(
     verifier: Verifier | None = None,
     **query: str,
 ) -> Outcome:
-    """The engine's own way from a source in memory to an archive, verified to the last byte."""
+    """The engine's own way from a source (or content in memory) to an archive, verified to the last byte."""
     source = content if hasattr(content, "blob") else MemoryInput(content, name=called)
     options = parse_options(TarOutputOptions, query.items(), "tar://")
     settings = Settings(parallel=parallel)

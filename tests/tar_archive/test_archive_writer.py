@@ -74,7 +74,7 @@ def test_no_order_of_arrival_changes_a_byte(
             writer.keep(staged[order], names[order])
     writer.add("last", b"x")
     writer.finish()
-    kept = dict((names[order], bodies[order]) for order in range(5) if order not in dropped)
+    kept = {names[order]: bodies[order] for order in range(5) if order not in dropped}
     assert path.read_bytes() == expected([*kept.items(), ("last", b"x")])
 
 

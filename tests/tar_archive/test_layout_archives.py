@@ -126,7 +126,7 @@ def test_layers_that_docker_unpacked_may_be_compressed_again(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("listed", [None, []])
-def test_an_empty_index_json_counts_for_nothing(tmp_path: Path, listed: None | list[object]) -> None:
+def test_an_empty_index_json_counts_for_nothing(tmp_path: Path, listed: list[object] | None) -> None:
     """As docker 25 writes it for an image without a name."""
     image = oci_image(LAYER)
     empty = json.dumps({"schemaVersion": 2, "manifests": listed}).encode()

@@ -132,7 +132,7 @@ def test_names_are_read_as_references(tmp_path: Path, tag: str, name: str) -> No
 
 
 @pytest.mark.parametrize("tags", [None, ()])
-def test_an_image_without_a_name_is_unknown(tmp_path: Path, tags: None | tuple[str, ...]) -> None:
+def test_an_image_without_a_name_is_unknown(tmp_path: Path, tags: tuple[str, ...] | None) -> None:
     path = write_archive(
         tmp_path / "image.tar", ("c", CONFIG), ("l", LAYER), manifest_json({**saved("c", ["l"]), "RepoTags": tags})
     )

@@ -66,8 +66,10 @@ def test_one_of_several_images(tmp_path: Path, run_cli: Cli) -> None:
         ("two", OTHER_LAYER),
         images,
     )
+    first = run_cli("process", f"tar://{path}", f"tar://{tmp_path / 'a.tar'}")
+    assert "holds 2 images, 0: first:1, 1: second:2: the first is read" in first.stderr
     done = run_cli("process", f"tar://{path}?ref=second:2", f"tar://{tmp_path / 'a.tar'}")
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     read = read_back(tmp_path / "a.tar")
     assert (read.name, read.layers) == ("second:2", (OTHER_LAYER,))
 

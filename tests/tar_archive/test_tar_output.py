@@ -8,11 +8,13 @@ import stat
 import tarfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from occystrap_core.contracts import Address, Output, Settings
 from occystrap_core.contracts.output import OutputContext, Slot
+from occystrap_core.kit.oci_layout.names import blob_file
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import NotFound, OccystrapError, OptionError, TransferError, UsageError
 from occystrap_core.model.image import ImageName
@@ -43,7 +45,7 @@ def names_in(path: Path) -> list[str]:
         return archive.getnames()
 
 
-def document_in(path: Path, name: str) -> object:
+def document_in(path: Path, name: str) -> Any:
     with tarfile.open(path) as archive:
         body = archive.extractfile(name)
         assert body is not None
@@ -75,8 +77,9 @@ def test_an_oci_archive_keeps_documents_and_blobs(tmp_path: Path) -> None:
     assert messages(outcome.findings) == []
 
     assert outcome.receipt.root.digest == IMAGE.root.digest
-    blobs = [IMAGE.layers[0].descriptor, IMAGE.layers[1].descriptor, IMAGE.config, IMAGE.manifest]
-    assert names_in(path) == [*(f"blobs/sha256/{blob.digest.hex}" for blob in blobs), "oci-layout", "index.json"]
+    layers = [IMAGE.layers[0].descriptor.digest, IMAGE.layers[1].descriptor.digest]
+    blobs = [blob_file(digest) for digest in (*layers, IMAGE.config.digest, IMAGE.manifest.digest)]
+    assert names_in(path) == [*blobs, "oci-layout", "index.json"]
     assert document_in(path, "index.json") == {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
@@ -152,7 +155,7 @@ def test_the_result_is_the_same_for_any_number_of_threads(tmp_path: Path) -> Non
 )
 def test_repo_tags_are_the_full_name_or_none(tmp_path: Path, name: ImageName, tags: list[str]) -> None:
     transfer(IMAGE, tmp_path / "a.tar", called=name)
-    (entry,) = document_in(tmp_path / "a.tar", "manifest.json")  # type: ignore[misc]
+    (entry,) = document_in(tmp_path / "a.tar", "manifest.json")
     assert entry["RepoTags"] == tags
 
 
@@ -170,7 +173,7 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_a_lone_tag_stays_one_in_an_oci_archive(tmp_path: Path) -> None:
     transfer(IMAGE, tmp_path / "a.tar", format="oci", called=ImageName("unknown", "1.0"))
-    (entry,) = document_in(tmp_path / "a.tar", "index.json")["manifests"]  # type: ignore[index]
+    (entry,) = document_in(tmp_path / "a.tar", "index.json")["manifests"]
     assert entry["annotations"] == {"org.opencontainers.image.ref.name": "1.0"}
 
 

@@ -178,8 +178,8 @@ def test_docker_saves_several_images(tmp_path: Path, dockerd: peers.DockerDaemon
     dockerd.run("tag", str(names[0]), "localhost/alias:3")
     theirs = tmp_path / "theirs.tar"
     dockerd.run("save", "--output", str(theirs), *map(str, names), "localhost/alias:3")
-    for name, layers in ((str(names[0]), 3), ("localhost/alias:3", 3), (str(names[1]), 1)):
-        assert diff_ids_in(theirs, name) == DIFF_IDS[:layers]
+    for ref, layers in ((str(names[0]), 3), ("localhost/alias:3", 3), (str(names[1]), 1)):
+        assert diff_ids_in(theirs, ref) == DIFF_IDS[:layers]
     dockerd.run("save", "--output", str(tmp_path / "by-id.tar"), str(IMAGE.config.digest))
     assert diff_ids_in(tmp_path / "by-id.tar") == DIFF_IDS
 

@@ -11,7 +11,7 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.streams.atomic import AtomicFile
 from occystrap_core.streams.spool import Spool
 
-_PIECE = 1 << 20
+STANDARD_OUTPUT = Path("-")
 _NO_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOTSOCK})
 
 
@@ -49,11 +49,11 @@ class FileTarget:
         self._file: AtomicFile | None = None
 
     def write(self, chunk: Chunk) -> None:
-        _write_all(self._descriptor, chunk, self._path)
+        _write_all(self._descriptor, chunk, str(self._path))
         self.position += len(chunk)
 
     def append(self, spool: Spool) -> None:
-        _copy(spool, self._descriptor, self._path)
+        _copy(spool, self._descriptor, str(self._path))
         self.position += spool.size
 
     def patch(self, position: int, block: bytes) -> None:
@@ -87,21 +87,22 @@ class PipeTarget:
     def __init__(self, path: Path) -> None:
         self.position = 0
         self._path = path
+        self._what = "standard output" if path == STANDARD_OUTPUT else str(path)
         self._opened = -1
 
     def write(self, chunk: Chunk) -> None:
-        _write_all(self._descriptor, chunk, self._path)
+        _write_all(self._descriptor, chunk, self._what)
         self.position += len(chunk)
 
     def append(self, spool: Spool) -> None:
-        _copy(spool, self._descriptor, self._path)
+        _copy(spool, self._descriptor, self._what)
         self.position += spool.size
 
     def patch(self, position: int, block: bytes) -> None:
-        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), str(self._path))
+        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), self._what)
 
     def rewind(self, position: int) -> None:
-        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), str(self._path))
+        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE), self._what)
 
     def commit(self) -> None:
         self.abort()
@@ -114,22 +115,22 @@ class PipeTarget:
     @property
     def _descriptor(self) -> int:
         if self._opened < 0:
-            is_output = self._path == Path("-")
+            is_output = self._path == STANDARD_OUTPUT
             self._opened = os.dup(1) if is_output else os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         return self._opened
 
 
-def _write_all(descriptor: int, chunk: Chunk, path: Path) -> None:
+def _write_all(descriptor: int, chunk: Chunk, what: str) -> None:
     left = memoryview(chunk)
     try:
         while len(left):
             left = left[os.write(descriptor, left) :]
     except OSError as error:
-        error.filename = str(path)
+        error.filename = what
         raise
 
 
-def _copy(spool: Spool, descriptor: int, path: Path) -> None:
+def _copy(spool: Spool, descriptor: int, what: str) -> None:
     """In the kernel where it can do that."""
     done = 0
     try:
@@ -137,7 +138,7 @@ def _copy(spool: Spool, descriptor: int, path: Path) -> None:
             done += sent
     except OSError as error:
         if error.errno not in _NO_SENDFILE:
-            error.filename = str(path)
+            error.filename = what
             raise
     for piece in spool.chunks(done):
-        _write_all(descriptor, piece, path)
+        _write_all(descriptor, piece, what)
