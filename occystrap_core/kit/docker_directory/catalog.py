@@ -18,7 +18,6 @@ MANIFEST_FILE = "manifest.json"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:@+-]")
 _LONGEST_STEM = 200  # leaves room in the 255 bytes of a file name
-_MAX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Catalog:
         """What the directory has; an empty catalog where it has none yet."""
         what = f"{folder}/{CATALOG_FILE}"
         try:
-            found = strict_json.loads_object(folder.read(CATALOG_FILE, _MAX_BYTES), what, _MAX_BYTES)
+            found = strict_json.loads_object(folder.read(CATALOG_FILE), what)
         except NotFound:
             return cls()
         if not all(_is_tags(tags) for tags in found.values()):

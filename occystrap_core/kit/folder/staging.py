@@ -83,22 +83,19 @@ class Staging:
             sync_directory(folder)
 
     def close(self) -> None:
-        """The end of a run that placed its files."""
+        """The end of a run that placed its files. What cannot be removed now, the next run removes."""
         with self._lock:
             if self._folder is not None:
-                folder, self._folder = self._folder, None
-                try:
-                    shutil.rmtree(folder)
-                finally:
-                    os.close(self._owner)
+                shutil.rmtree(self._folder, ignore_errors=True)
+                os.close(self._owner)
+                self._folder = None
 
     def abandon(self) -> None:
         """The end of a run that leaves everything as it was. What is already gone is no error.
 
         Files that a failed run had placed stay: another run may already count on them.
         """
-        with suppress(OSError):
-            self.close()
+        self.close()
         for folder in reversed(self._made):
             # Another run may have put something there in the meantime: then it stays.
             with suppress(OSError):
@@ -106,9 +103,10 @@ class Staging:
 
     def _open_folder(self) -> Path:
         with self._lock:
-            if self._folder is None:
+            while self._folder is None:
                 self._make(self._directory)
-                with exclusively(self._directory):
+                # Another run that gave up may have taken the empty directory along.
+                with suppress(FileNotFoundError), exclusively(self._directory):
                     _remove_abandoned(self._directory)
                     self._folder, self._owner = _owned_folder(self._directory)
             return self._folder
