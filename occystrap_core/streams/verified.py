@@ -8,21 +8,23 @@ from contextlib import AbstractContextManager, nullcontext
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.descriptor import Descriptor
-from occystrap_core.model.digest import Digest
+from occystrap_core.model.digest import Digest, Hasher
 from occystrap_core.model.errors import DigestMismatch
 from occystrap_core.streams.background import hashing_beside
 from occystrap_core.streams.reading import reading
 
 
-def verified(chunks: Iterable[Chunk], descriptor: Descriptor, what: str) -> Generator[Chunk, None, None]:
+def verified(
+    chunks: Iterable[Chunk], descriptor: Descriptor, what: str, *, threaded: bool = False
+) -> Generator[Chunk, None, None]:
     """The same chunks; DigestMismatch after the last one, or with the first byte too many.
 
-    `what` names the content in the error: "layer", "config".
+    `what` names the content in the error: "layer", "config". `threaded` as in Measured.
     """
     hasher = descriptor.digest.hasher()
-    update, promised = hasher.update, descriptor.size
+    promised = descriptor.size
     size = 0
-    with reading(chunks) as incoming:
+    with reading(chunks) as incoming, _hashing(hasher, threaded) as update:
         for chunk in incoming:
             size += len(chunk)
             if size > promised:
@@ -59,7 +61,7 @@ class Measured:
         self.size = 0
 
     def __iter__(self) -> Generator[Chunk, None, None]:
-        with reading(self._chunks) as incoming, self._hashing() as update:
+        with reading(self._chunks) as incoming, _hashing(self._hasher, self._threaded) as update:
             for chunk in incoming:
                 update(chunk)
                 self.size += len(chunk)
@@ -69,5 +71,6 @@ class Measured:
     def digest(self) -> Digest:
         return Digest(self._algorithm, self._hasher.hexdigest())
 
-    def _hashing(self) -> AbstractContextManager[Callable[[Chunk], None]]:
-        return hashing_beside(self._hasher) if self._threaded else nullcontext(self._hasher.update)
+
+def _hashing(hasher: Hasher, threaded: bool) -> AbstractContextManager[Callable[[Chunk], None]]:
+    return hashing_beside(hasher) if threaded else nullcontext(hasher.update)

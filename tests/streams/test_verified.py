@@ -35,6 +35,14 @@ class TestVerified:
     def test_the_right_content_passes_unchanged(self, algorithm: str, content: bytes) -> None:
         assert read(verified(cut(content), descriptor_of(content, algorithm), "layer")) == content
 
+    def test_hashing_on_another_thread_finds_the_same(self) -> None:
+        before = threading.active_count()
+        assert read(verified(cut(CONTENT), descriptor_of(CONTENT), "layer", threaded=True)) == CONTENT
+        for wrong in (CONTENT[:-1], CONTENT + b"x", CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])):
+            with pytest.raises(DigestMismatch):
+                read(verified(cut(wrong), descriptor_of(CONTENT), "layer", threaded=True))
+        assert threading.active_count() == before
+
     def test_chunks_are_handed_on_as_they_are(self) -> None:
         chunks = [b"one", memoryview(b"two")]
         passed = list(verified(chunks, descriptor_of(b"onetwo"), "layer"))
