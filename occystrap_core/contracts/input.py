@@ -9,6 +9,7 @@ from typing import Protocol
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.platform import Platform
 
 Chunk = bytes | memoryview
 """A piece of a stream. A memoryview is valid only until the next piece is asked for:
@@ -23,6 +24,7 @@ class InputTraits:
     destination that compresses should then compress them, instead of copying them as they are.
     `file`: the one file the image is read from, which a destination must not replace.
     `origin`: `(host, repository)` of a registry, so that the same registry can mount blobs.
+    `platform`: the one platform that this source alone was asked for; the global choice else.
     """
 
     reopenable: bool = True
@@ -30,6 +32,7 @@ class InputTraits:
     unpacked: bool = False
     file: Path | None = None
     origin: tuple[str, str] | None = None
+    platform: Platform | None = None
 
 
 class Input(Protocol):

@@ -22,7 +22,8 @@ def read_tree(source: Input, selection: Selection) -> tuple[Image | Index, tuple
     """The wanted tree, and a sentence for each thing that was left out of it or that the source has to tell."""
     with attributed("source"):
         root = source.root()
-    reader = _TreeReader(source, selection)
+    own = source.traits.platform
+    reader = _TreeReader(source, Selection((own,)) if own else selection)
     tree = reader.read(root)
     return tree, (*_told_by(source), *reader.notes)
 

@@ -12,6 +12,7 @@ from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.media_types import INDEXES, MANIFESTS
+from occystrap_core.model.platform import Platform
 from occystrap_inputs.registry.plugin import RegistryInputOptions
 
 
@@ -22,7 +23,8 @@ class RegistryInput:
         target = Target.of(address)
         self.reference = target.reference
         self.client = RegistryClient(target.reference, _access(target, options, settings))
-        self.traits = InputTraits(origin=(self.reference.registry.lower(), self.reference.repository))
+        origin = (self.reference.registry.lower(), self.reference.repository)
+        self.traits = InputTraits(origin=origin, platform=_platform(options, settings.platform))
         self._root: tuple[Document, Descriptor] | None = None
 
     @property
@@ -63,4 +65,14 @@ def _access(target: Target, options: RegistryInputOptions, settings: Settings) -
         username=target.username or options.username,
         password=target.password or options.password,
         auth_hosts=options.auth_host,
+        max_transfers=options.max_workers,
     )
+
+
+def _platform(options: RegistryInputOptions, usual: Platform) -> Platform | None:
+    """The global choice with what this URI says in its place; None where it says nothing."""
+    if not (options.os or options.arch or options.variant):
+        return None
+    variant = options.variant or ("" if options.arch else usual.variant)
+    parts = [options.os or usual.os, options.arch or usual.architecture, variant]
+    return Platform.parse("/".join(part for part in parts if part))

@@ -20,7 +20,7 @@ class RegistryInputOptions:
     insecure: bool | None = option(
         None, help="plain HTTP (true) or TLS (false); this machine's registries default to HTTP"
     )
-    max_workers: int | None = option(None, help="layers to fetch at a time")
+    max_workers: int | None = option(None, help="at most so many layers to fetch at a time, fewer than --parallel")
     auth_host: tuple[str, ...] = option((), help="other hosts that may be sent the password to log in")
 
 

@@ -127,6 +127,7 @@ def _access(target: Target, options: RegistryOutputOptions, settings: Settings) 
         username=target.username or options.username,
         password=target.password or options.password,
         auth_hosts=options.auth_host,
+        max_transfers=options.max_workers,
     )
 
 

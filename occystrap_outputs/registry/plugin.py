@@ -20,7 +20,7 @@ class RegistryOutputOptions:
     )
     compression: Compression | None = option(None, help="store every layer so; by default layers stay as they are")
     format: Family | None = option(None, help="write documents of this family; by default they keep theirs")
-    max_workers: int | None = option(None, help="layers to send at a time")
+    max_workers: int | None = option(None, help="at most so many layers to send at a time, fewer than --parallel")
     auth_host: tuple[str, ...] = option((), help="other hosts that may be sent the password to log in")
 
 

@@ -145,3 +145,17 @@ def test_a_token_of_another_site_needs_a_permission(
     ):
         opened.root()
     assert "anonymously" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("query", "platform"),
+    [
+        ("", None),
+        ("?arch=arm64", "linux/arm64"),
+        ("?architecture=aarch64&variant=v8", "linux/arm64/v8"),
+        ("?os=windows", "windows/amd64"),
+    ],
+)
+def test_a_uri_may_choose_the_platform(embedded: EmbeddedRegistry, query: str, platform: str | None) -> None:
+    chosen = source(f"registry://{embedded.host}/a{query}").traits.platform
+    assert (str(chosen) if chosen else None) == platform

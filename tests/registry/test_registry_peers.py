@@ -77,10 +77,19 @@ def test_a_registry_copy_is_byte_identical_and_mounts(registry: peers.Registry, 
     index, first = several(), f"{registry.host}/{registry.fresh('first')}:v1"
     push(destination(f"registry://{first}"), index)
     second = f"{registry.host}/{registry.fresh('second')}:v2"
-    done = run_cli("--all-platforms", "process", f"registry://{first}", f"registry://{second}", "--verify-full")
+    done = run_cli("-O", "json", "--all-platforms", "process", f"registry://{first}", f"registry://{second}")
     assert done.returncode == 0, done.stderr
-    assert "verified OK" in done.stderr
+    images = json.loads(done.stdout)["images"]
+    assert all(layer["reused"] for image in images for layer in image["layers"])
     assert source(f"registry://{second}").root().digest == index.root.digest
+
+
+def test_a_uri_chooses_its_platform(registry: peers.Registry, run_cli: RunCli, tmp_path: Path) -> None:
+    index, name = several(), f"{registry.host}/{registry.fresh('platforms')}:v1"
+    push(destination(f"registry://{name}"), index)
+    done = run_cli("-O", "json", "process", f"registry://{name}?arch=arm64", f"ocidir://{tmp_path / 'arm'}:x")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["digest"] == str(index.children[1].root.digest)
 
 
 def test_a_pinned_destination_takes_an_unchanged_image_only(registry: peers.Registry, run_cli: RunCli) -> None:

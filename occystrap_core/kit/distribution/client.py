@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from occystrap_core.contracts.input import Chunk
@@ -20,7 +21,7 @@ from occystrap_core.kit.distribution.session import Ask, Session
 from occystrap_core.kit.distribution.upload import Content, Upload
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import DigestMismatch, NotFound
+from occystrap_core.model.errors import DigestMismatch, NotFound, OptionError
 from occystrap_core.model.reference import Reference
 from occystrap_core.model.strict_json import MAX_BYTES
 
@@ -30,13 +31,17 @@ _STORED = frozenset({200, 201, 202})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a registry is to be reached, from a URI and the settings together."""
+    """How a registry is to be reached, from a URI and the settings together.
+
+    `max_transfers` blobs at most are on their way at a time; None leaves it to the callers.
+    """
 
     settings: Settings
     insecure: bool | None = None
     username: str = ""
     password: str = ""
     auth_hosts: tuple[str, ...] = ()
+    max_transfers: int | None = None
     timeouts: Timeouts = field(default=Timeouts())
     first_wait: float = 0.5
 
@@ -49,6 +54,7 @@ class RegistryClient:
         self._session = _session(reference, access)
         self._repository = reference.repository
         self._scopes = (_scope(reference.repository, actions),)
+        self._turn = _turns(access.max_transfers)
 
     @property
     def traffic(self) -> Traffic:
@@ -88,7 +94,8 @@ class RegistryClient:
 
     def blob(self, digest: Digest, size: int | None = None) -> Iterator[Chunk]:
         """The bytes of a blob; an interrupted download goes on where it stopped. Nothing is verified."""
-        return Download(self._session, self._blob_ask("GET", digest), size).chunks()
+        with self._turn:
+            yield from Download(self._session, self._blob_ask("GET", digest), size).chunks()
 
     def blob_bytes(self, digest: Digest, limit: int = MAX_BYTES) -> bytes:
         with self._session.asking(self._blob_ask("GET", digest)) as response:
@@ -113,7 +120,8 @@ class RegistryClient:
 
     def put_blob(self, digest: Digest, content: Content) -> None:
         """Upload a blob; an interrupted upload goes on where it stopped, or starts again."""
-        self._upload(self._scopes).put(digest, content, lambda: self._sees_blob(digest, self._session.trying))
+        with self._turn:
+            self._upload(self._scopes).put(digest, content, lambda: self._sees_blob(digest, self._session.trying))
 
     def close(self) -> None:
         self._session.close()
@@ -140,6 +148,14 @@ class RegistryClient:
 
 def _scope(repository: str, actions: str) -> str:
     return f"repository:{repository}:{actions}"
+
+
+def _turns(at_most: int | None) -> AbstractContextManager[object]:
+    if at_most is None:
+        return nullcontext()
+    if at_most < 1:
+        raise OptionError(f"max_workers must be at least 1, not {at_most}")
+    return threading.BoundedSemaphore(at_most)
 
 
 def _session(reference: Reference, access: Access) -> Session:
