@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,19 +24,32 @@ class CommandFailed(RuntimeError):
     pass
 
 
+# A process that is started from a large one inherits its peak, so a fresh small one starts the
+# command, and reads the clock and the accounts next to it.
+_STARTER = """
+import json, os, sys, time
+report, log, *command = sys.argv[1:]
+out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+started = time.perf_counter()
+child = os.posix_spawnp(command[0], command, os.environ, file_actions=[
+    (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)])
+_, status, usage = os.wait4(child, 0)
+wall = time.perf_counter() - started
+code = os.waitstatus_to_exitcode(status)
+with open(report, "w") as file:
+    json.dump([code, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024], file)
+"""
+
+
 def run(command: Sequence[str | Path], log: Path) -> Run:
-    started = time.perf_counter()
-    with log.open("ab") as out:
-        out.write(f"\n$ {' '.join(map(str, command))}\n".encode())
-        out.flush()
-        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=out)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - started
-    if process.returncode:
+    words = [str(word) for word in command]
+    report = log.with_suffix(".report")
+    subprocess.run([sys.executable, "-S", "-E", "-c", _STARTER, report, log, *words], check=True)
+    code, wall, cpu, peak = json.loads(report.read_text())
+    if code:
         tail = log.read_text(errors="replace")[-1500:]
-        raise CommandFailed(f"{command[0]} ended with {process.returncode}:\n{tail}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        raise CommandFailed(f"{' '.join(words)} ended with {code}:\n{tail}")
+    return Run(wall, cpu, peak)
 
 
 def median(runs: Sequence[Run]) -> Run:

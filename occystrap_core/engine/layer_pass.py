@@ -48,7 +48,10 @@ class PassResult:
 
 @dataclass(frozen=True, slots=True)
 class LayerPass:
-    """The work on one planned layer, on the thread that calls `run`. `output` None only reads."""
+    """The work on one planned layer, on the thread that calls `run`. `output` None only reads.
+
+    `threads` is how many more may help: to compress, and, where there are any, to hash.
+    """
 
     plan: LayerPlan
     source: Input
@@ -66,6 +69,8 @@ class LayerPass:
             return PassResult(self._copied(self._verified_blob()), {})
         if steps and self.plan.keeps_blob and self.plan.stored_as is not Compression.NONE:
             return self._probed(steps)
+        if not steps and self.plan.stored_as is Compression.NONE and (sealed := self._unpacked_there()):
+            return PassResult(sealed, {})
         return self._streamed(steps, self._verified_blob())
 
     # Copying
@@ -73,7 +78,10 @@ class LayerPass:
     def _copied(self, chunks: Stream) -> SealedLayer:
         """The original blob at the destination; `chunks` stays unread where it is there already."""
         layer, blob = self.plan.layer, self.plan.layer.descriptor
-        size = blob.size if layer.is_tar and self.plan.declared is Compression.NONE else None
+        size = None
+        if layer.is_tar and self.plan.declared is Compression.NONE:
+            self._require_diff_id(blob.digest)
+            size = blob.size
         sealed = SealedLayer(layer, layer.diff_id, blob, changed=False, uncompressed_size=size)
         with attributed("destination"), contextlib.closing(chunks):
             if self._destination.holds(blob.digest) == blob.size:
@@ -81,6 +89,16 @@ class LayerPass:
             staged = self._destination.put_blob(chunks, Slot(self.plan.order, blob))
             self._destination.keep(staged, blob, sealed if layer.is_tar else None)
         return sealed
+
+    def _unpacked_there(self) -> SealedLayer | None:
+        """The layer, if the destination holds its uncompressed bytes already."""
+        layer = self.plan.layer
+        with attributed("destination"):
+            size = self._destination.holds(layer.diff_id) if layer.diff_id else None
+        if layer.diff_id is None or size is None:
+            return None
+        blob = replace(layer.descriptor, media_type=self.plan.media_type, digest=layer.diff_id, size=size)
+        return SealedLayer(layer, layer.diff_id, blob, changed=False, reused=True, uncompressed_size=size)
 
     # Looking before touching
 
@@ -153,7 +171,8 @@ class LayerPass:
         """The source is asked for the blob when the first chunk is."""
         descriptor = self.plan.layer.descriptor
         with attributed("source"):
-            yield from verified(self.tap(self.source.blob(descriptor)), descriptor, "layer")
+            blob = self.tap(self.source.blob(descriptor))
+            yield from verified(blob, descriptor, "layer", threaded=self.threads > 1)
 
     def _inflated(self, blob: Iterable[Chunk]) -> Generator[bytes, None, None]:
         """The uncompressed bytes, read and inflated on a thread that ends when this is closed."""

@@ -68,6 +68,13 @@ class TestNothingChanges:
         assert source.reads == [image.layers[1].descriptor.digest]
         assert [layer.reused for layer in outcome.images[0].layers] == [True, False]
 
+    def test_a_layer_the_destination_has_unpacked_is_not_read(self) -> None:
+        image = build_image([FILES, MORE])
+        source, store = MemoryInput(image), MemoryStore()
+        store.blobs[Digest.of(FILES)] = FILES
+        run(source, output=MemoryOutput(store, compressions=(Compression.NONE,)))
+        assert source.reads == [image.layers[1].descriptor.digest]
+
     def test_the_same_layer_twice_is_read_once(self) -> None:
         source = MemoryInput(build_image([FILES, FILES, MORE]))
         run(source)
@@ -206,6 +213,13 @@ class TestDamage:
         assert honest.root != lying.root
         with pytest.raises(DigestMismatch, match="the image config says sha256:000000000000"):
             run(lying, Touch(0))
+
+    def test_an_uncompressed_layer_that_is_not_its_diff_id_is_refused_unread(self) -> None:
+        lie = {"rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}
+        source = MemoryInput(build_image([FILES], compression=Compression.NONE, config=lie))
+        with pytest.raises(DigestMismatch, match="the image config says sha256:000000000000"):
+            run(source)
+        assert source.reads == []
 
     def test_bytes_that_are_no_tar_are_refused_when_a_filter_must_read_them(self) -> None:
         with pytest.raises(InvalidTar):
