@@ -158,7 +158,7 @@ class TarEntry:
         edits = Edits(
             kind=new_kind,
             name=(self.name if name is None else name) if renames else None,
-            linkname=linkname if linkname != self.linkname else None,
+            linkname=None if linkname is None or linkname == self.linkname else linkname,
             size=new_size if replaces_body or new_size != self.size else None,
             mtime=mtime,
             drop=frozenset(drop_pax),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from binascii import Error as BinasciiError
 from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from occystrap_core.model.errors import InvalidTar
@@ -18,15 +18,11 @@ _CHECKED = _WHOLE | _TIMES
 _SPARSE_OFFSET, _SPARSE_LENGTH = "GNU.sparse.offset", "GNU.sparse.numbytes"
 _SHORTEST_RECORD = 5
 _LONGEST_LENGTH = 24
-_SAFE_DIGITS = 19
+_PLAIN_TIME = re.compile(rb"[0-9]{1,18}(?:\.[0-9]*)?\Z")
 
 
-class Record(NamedTuple):
-    """`raw` is the whole record as it stands in the header."""
-
-    key: str
-    value: bytes
-    raw: bytes
+Record = tuple[str, bytes, bytes]
+"""Keyword, value, and the whole record as it stands in the header."""
 
 
 def decode_key(key: bytes) -> str:
@@ -53,7 +49,7 @@ def records(data: bytes) -> list[Record]:
             raise InvalidTar("a PAX record has no keyword")
         if b"\0" in (value if key in _TEXTS else key):
             raise InvalidTar("a PAX record holds a NUL byte")
-        found.append(Record(key.decode("utf-8", "surrogateescape"), value, data[position:stop]))
+        found.append((key.decode("utf-8", "surrogateescape"), value, data[position:stop]))
         position = stop
     return found
 
@@ -73,29 +69,29 @@ def mapping(data: bytes) -> dict[str, bytes]:
 
 def _joined_map(every: list[Record]) -> bytes:
     numbers: list[bytes] = []
-    for record in every:
-        if record.key in (_SPARSE_OFFSET, _SPARSE_LENGTH):
-            _append_to_map(numbers, record)
+    for key, value, _ in every:
+        if key in (_SPARSE_OFFSET, _SPARSE_LENGTH):
+            _append_to_map(numbers, key, value)
     return b",".join(numbers)
 
 
-def _append_to_map(sparse: list[bytes], record: Record) -> None:
+def _append_to_map(sparse: list[bytes], key: str, value: bytes) -> None:
     expected = _SPARSE_LENGTH if len(sparse) % 2 else _SPARSE_OFFSET
-    if record.key != expected or b"," in record.value:
+    if key != expected or b"," in value:
         raise InvalidTar("a sparse map in a PAX header is out of order")
-    sparse.append(record.value)
+    sparse.append(value)
 
 
 def check_values(found: Mapping[str, bytes]) -> None:
     """InvalidTar where a number or a time is none. An empty value means: no such record."""
     for key in _CHECKED.intersection(found):
         value = found[key]
-        if not value or (value.isdigit() and len(value) < _SAFE_DIGITS):
+        if not value:
             continue
-        if key in _TIMES:
-            seconds(value)
-        else:
+        if key in _WHOLE:
             decimal(value)
+        elif not _PLAIN_TIME.match(value):
+            seconds(value)
 
 
 def size(found: Mapping[str, bytes], otherwise: int) -> int:
@@ -122,11 +118,11 @@ def edited(data: bytes, drop: Iterable[str], put: Mapping[str, bytes]) -> bytes:
     left = dict(put)
     gone = frozenset(drop) | frozenset(put)
     kept: list[bytes] = []
-    for record in records(data):
-        if record.key in left:
-            kept.append(encode_record(record.key, left.pop(record.key)))
-        elif record.key not in gone:
-            kept.append(record.raw)
+    for key, _, raw in records(data):
+        if key in left:
+            kept.append(encode_record(key, left.pop(key)))
+        elif key not in gone:
+            kept.append(raw)
     kept.extend(encode_record(key, value) for key, value in left.items())
     return b"".join(kept)
 
