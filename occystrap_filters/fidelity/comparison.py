@@ -72,7 +72,7 @@ def _compare_entries(
 def _expect(image: WrittenImage, layer: SealedLayer, found: Digest) -> Iterator[Finding]:
     if found != layer.diff_id:
         position = layer.source.position
-        yield error(image, f"layer {position + 1} unpacks to {found.short}, its diff_id is another", position)
+        yield error(image, f"layer {position + 1} unpacks to {found.short}, its diff_id is {layer.diff_id}", position)
 
 
 def _expect_counts(image: WrittenImage, layer: SealedLayer, walk: Walk) -> Iterator[Finding]:

@@ -43,7 +43,8 @@ class Seen:
             case "mtime":
                 return entry.mtime, _records(entry.pax, _TIMES.__contains__)
             case "content":
-                return entry.size, self.content
+                # Where the holes of a sparse file are; entries of other kinds have no such attribute.
+                return entry.size, self.content, getattr(entry, "fragments", None)
             case "xattrs":
                 return tuple(sorted(entry.xattrs.items()))
             case "PAX records":

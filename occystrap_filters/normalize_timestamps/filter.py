@@ -16,7 +16,7 @@ from occystrap_filters.normalize_timestamps.plugin import NormalizeOptions
 LATEST = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 """The last second that a config, whose times are RFC 3339, can name."""
 
-_TIMES = ("mtime", "atime", "ctime", "LIBARCHIVE.creationtime")
+_TIMES = frozenset({"mtime", "atime", "ctime", "LIBARCHIVE.creationtime"})
 
 
 def open_filter(options: NormalizeOptions, context: FilterContext) -> NormalizeTimestamps:

@@ -42,6 +42,14 @@ class TestEveryFieldOfAnEntry:
         (found,) = compared(MEMBERS, with_instead("etc/passwd", bare), TIMES)
         assert "another xattrs" in found and "security.capability" in found
 
+    def test_a_hole_in_another_place_is_found(self) -> None:
+        def sparse(at: bytes) -> Entry:
+            records = {"major": b"0", "minor": b"1", "numblocks": b"1", "map": at + b",2", "size": b"4096"}
+            return file("last", b"12", pax={f"GNU.sparse.{key}": value for key, value in records.items()})
+
+        found = compared([sparse(b"512")], [sparse(b"1024")], TIMES)
+        assert any("another content" in message for message in found)
+
     def test_another_target_of_a_link_is_found(self) -> None:
         (found,) = compared(MEMBERS, with_instead("etc/link", symlink("etc/link", "shadow", mtime=9)), TIMES)
         assert "another linkname: b'passwd' became b'shadow'" in found
