@@ -10,6 +10,7 @@ from occystrap_core.kit.distribution.retry import Traffic
 from occystrap_core.kit.distribution.target import Target
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
+from occystrap_core.model.errors import NotFound
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.media_types import INDEXES, MANIFESTS
 from occystrap_core.model.platform import Platform
@@ -46,7 +47,12 @@ class RegistryInput:
         return self.client.blob_bytes(descriptor.digest)
 
     def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
-        return self.client.blob(descriptor.digest, descriptor.size)
+        try:
+            yield from self.client.blob(descriptor.digest, descriptor.size)
+        except NotFound as error:
+            if descriptor.extra.get("urls"):
+                error.hint = "it is a foreign layer, which lies at URLs of its own: those are not followed"
+            raise
 
     def close(self) -> None:
         self.client.close()

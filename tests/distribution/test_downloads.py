@@ -221,6 +221,14 @@ def test_many_threads_share_a_client(client: RegistryClient) -> None:
     assert results == [BLOB] * 6
 
 
+def test_an_ipv6_address(start: Callable[..., EmbeddedRegistry], client_for: ClientFor, image: BuiltImage) -> None:
+    registry = start(address="::1")
+    registry.add(image, "some/image", "v1")
+    assert registry.host.startswith("[::1]:")
+    assert client_for(registry).manifest("v1")[0].raw == image.manifest.raw
+    assert registry.requests[-1].headers["host"] == registry.host
+
+
 def test_a_missing_blob_and_a_missing_manifest(client: RegistryClient) -> None:
     with pytest.raises(NotFound, match=r"does not have the blob sha256:e3b0"):
         read(client, Digest.of(b""))

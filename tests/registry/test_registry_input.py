@@ -8,6 +8,7 @@ import pytest
 
 from occystrap_core.contracts import Address, Settings
 from occystrap_core.kit.distribution.target import Target
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, OptionError, UsageError
 from occystrap_core.testing.build import BuiltImage, build_artifact, build_image, build_index, layer_tar
 from occystrap_core.testing.conformance import check_input
@@ -69,6 +70,14 @@ def test_a_giant_config_is_not_read(embedded: EmbeddedRegistry, image: BuiltImag
     embedded.store.repository("team/app").blobs[str(config.digest)] = b" " * (5 << 20)
     with closing(source(f"registry://{embedded.host}/team/app:v1")) as opened, pytest.raises(LimitExceeded):
         opened.document(config)
+
+
+def test_a_foreign_layer_is_not_looked_for_elsewhere(embedded: EmbeddedRegistry, image: BuiltImage) -> None:
+    elsewhere = Descriptor("x", image.config.digest, 3, extra={"urls": [f"{embedded.url}/secret"]})
+    opened = source(f"registry://{embedded.host}/a")
+    with closing(opened), pytest.raises(NotFound, match="not followed"):
+        list(opened.blob(elsewhere))
+    assert not embedded.seen(path="secret")
 
 
 def test_schema_1(embedded: EmbeddedRegistry) -> None:

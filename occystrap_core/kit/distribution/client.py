@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ class Access:
     max_transfers: int | None = None
     timeouts: Timeouts = field(default=Timeouts())
     first_wait: float = 0.5
+    sleep: Callable[[float], None] = time.sleep
 
 
 class RegistryClient:
@@ -164,7 +166,7 @@ def _session(reference: Reference, access: Access) -> Session:
     home = registry_origin(reference, access.insecure if access.insecure is not None else settings.insecure or None)
     http = HttpClient(home, access.timeouts)
     login = Login(home, http, lambda: _credentials(reference, access), access.auth_hosts)
-    policy = RetryPolicy(settings.retries, access.first_wait)
+    policy = RetryPolicy(settings.retries, access.first_wait, access.sleep)
     return Session(home, http, login, policy, rate_limit_of(home, settings.rate_limit))
 
 

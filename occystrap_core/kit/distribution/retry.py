@@ -17,11 +17,21 @@ MAX_WAIT = 60.0
 
 @dataclass(slots=True)
 class Traffic:
-    """What a client did so far, for summaries."""
+    """What a client did so far, for summaries. Threads may share it."""
 
     requests: int = 0
     retries: int = 0
     rate_limits: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def requested(self) -> None:
+        with self._lock:
+            self.requests += 1
+
+    def retried(self, for_rate_limit: bool) -> None:
+        with self._lock:
+            self.retries += 1
+            self.rate_limits += for_rate_limit
 
 
 class RateLimit:
@@ -40,11 +50,6 @@ class RateLimit:
             self._next = start + self._interval
         if start > now:
             self._sleep(start - now)
-
-    def hold(self, seconds: float) -> None:
-        """The server asked for a pause: no thread begins a request before it is over."""
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
 
 
 @lru_cache(maxsize=256)
@@ -81,8 +86,7 @@ class Attempts:
                 error.hint = error.hint or f"given up after {self._failures + 1} attempts"
             raise error
         self._failures += 1
-        policy.traffic.retries += 1
-        policy.traffic.rate_limits += error.is_rate_limit
+        policy.traffic.retried(error.is_rate_limit)
         policy.sleep(self._wait(error))
 
     def progressed(self) -> None:

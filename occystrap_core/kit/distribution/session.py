@@ -134,7 +134,7 @@ class Session:
 
     def _sent(self, ask: Ask, authorization: str) -> Response:
         self._rate_limit.wait()
-        self.policy.traffic.requests += 1
+        self.policy.traffic.requested()
         headers = {**ask.headers, "Authorization": authorization} if authorization else ask.headers
         response = self._http.open(ask.method, ask.url, headers, ask.body() if ask.body else None)
         # Queries are left out: those of storage servers are as good as a password.

@@ -37,7 +37,7 @@ class EmbeddedRegistry:
 
     `gate` asks for a login. `location` is how uploads are answered: "relative", "absolute",
     "query" (a relative one with a query), or the origin of another server. `chunked` leaves
-    Content-Length out of blobs. `tls` makes it speak TLS.
+    Content-Length out of blobs. `tls` makes it speak TLS, `address` is one of this machine's.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class EmbeddedRegistry:
         chunked: bool = False,
         mounts: bool = True,
         tls: ssl.SSLContext | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         from occystrap_core.testing.registry.handler import Handler
 
@@ -60,7 +61,7 @@ class EmbeddedRegistry:
         self.mounts = mounts
         self._connections: set[socket.socket] = set()
         self._to_reset: set[socket.socket] = set()
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = (_Server6 if ":" in address else _Server)((address, 0), Handler)
         self._server.registry = self
         self._scheme = "https" if tls else "http"
         if tls:
@@ -72,7 +73,8 @@ class EmbeddedRegistry:
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        address, port = self._server.server_address[:2]
+        return f"[{address!s}]:{port}" if ":" in str(address) else f"{address!s}:{port}"
 
     @property
     def url(self) -> str:
@@ -134,3 +136,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away, often because a fault sent it, is nothing to print."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
