@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Mapping
 from typing import IO
 
 from tqdm.std import tqdm
@@ -13,6 +15,7 @@ from occystrap_core.contracts.progress import Task
 
 _FORMAT = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {rate_fmt}"
 _FORMAT_WITHOUT_TOTAL = "{desc} {n_fmt} {rate_fmt}"
+_DEFAULT_SIZE = {"ncols": 80, "nrows": 24}
 
 
 class Bars:
@@ -66,7 +69,7 @@ class _Bar:
             unit="B",
             unit_scale=True,
             unit_divisor=1024,
-            dynamic_ncols=True,
+            **_size(stream),
             bar_format=_FORMAT if total else _FORMAT_WITHOUT_TOTAL,
         )
         self.advance = self._tqdm.update
@@ -76,3 +79,12 @@ class _Bar:
 
     def done(self, note: str = "") -> None:
         self._bars.finished(self, note)
+
+
+def _size(stream: IO[str]) -> Mapping[str, int | bool]:
+    """Terminals that a program made, as in many CI systems, have no rows and columns at all."""
+    try:
+        known = all(os.get_terminal_size(stream.fileno()))
+    except (OSError, ValueError):
+        known = False
+    return {"dynamic_ncols": True} if known else _DEFAULT_SIZE

@@ -27,7 +27,7 @@ from occystrap_core.contracts.verifier import Depth, Verifier
 from occystrap_core.engine.layer_cache import LayerCache
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.process import process
-from occystrap_core.model.errors import UsageError
+from occystrap_core.model.errors import UsageError, attributed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,11 @@ def _find(session: Session, source: str, destination: str, filters: Sequence[str
 
 def _request(session: Session, parts: _Parts, source: Input, talking: list[object]) -> Request:
     settings, cache = session.settings, session.value("layer_cache")
+    with attributed("source"):
+        context = FilterContext(settings, source.name(), source.traits.origin)
 
-    def open_output(context: OutputContext) -> Output:
-        output = parts.destination.open(context)
+    def open_output(about: OutputContext) -> Output:
+        output = parts.destination.open(about)
         talking.append(output)
         return output
 
@@ -100,7 +102,7 @@ def _request(session: Session, parts: _Parts, source: Input, talking: list[objec
         selection=session.selection,
         settings=settings,
         progress=session.progress,
-        filters=tuple(opener(FilterContext(settings, source.name())) for opener in parts.filters),
+        filters=tuple(opener(context) for opener in parts.filters),
         verifiers=parts.verifiers,
         depth=session.depth,
         reopen_source=None if parts.source.streamed else partial(parts.source.open, settings),

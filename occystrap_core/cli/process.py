@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from occystrap_core.cli.completing import offering
 from occystrap_core.cli.help import WithPlugins
 from occystrap_core.cli.session import Session, pass_session
 
@@ -15,9 +16,17 @@ occystrap process registry://quay.io/acme/app:1 registry://localhost:5000/app:1 
 
 
 @click.command(cls=WithPlugins, examples=EXAMPLES, kinds=("inputs", "outputs", "filters"))
-@click.argument("source")
-@click.argument("destination")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="May be repeated.")
+@click.argument("source", shell_complete=offering("inputs", "{}://"))
+@click.argument("destination", shell_complete=offering("outputs", "{}://"))
+@click.option(
+    "-f",
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="What happens to the image on its way. May be repeated.",
+    shell_complete=offering("filters", "{}"),
+)
 @pass_session
 @click.pass_context
 def process(context: click.Context, session: Session, source: str, destination: str, filters: tuple[str, ...]) -> None:

@@ -49,11 +49,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _answer(arguments: list[str], session: Session) -> int:
-    wanted = os.environ.get(COMPLETION_VARIABLE)
-    if wanted:
-        from click.shell_completion import shell_complete
-
-        return shell_complete(app, {"obj": session}, NAME, COMPLETION_VARIABLE, wanted)
+    if COMPLETION_VARIABLE in os.environ:
+        return _complete(session, os.environ[COMPLETION_VARIABLE])
     if not arguments:
         with app.make_context(NAME, [], obj=session, resilient_parsing=True, terminal_width=_width()) as context:
             click.echo(context.get_help(), err=True)
@@ -66,6 +63,16 @@ def _answer(arguments: list[str], session: Session) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     return 0
+
+
+def _complete(session: Session, instruction: str) -> int:
+    """Answer a shell that waits for a TAB: with suggestions or with nothing, but never with an error."""
+    from click.shell_completion import shell_complete
+
+    try:
+        return shell_complete(app, {"obj": session}, NAME, COMPLETION_VARIABLE, instruction)
+    except (OccystrapError, click.ClickException):
+        return FAILED
 
 
 def _width() -> int:
@@ -91,11 +98,12 @@ def _explain(error: BaseException) -> int:
             return error.exit_code
         case click.ClickException():
             complain("Error", error.format_message())
-            return error.exit_code
+            return FAILED  # click's own code would say "findings"
         case OSError():
             complain("Error", describe_os_error(error))
             return FAILED
-    complain("Error", f"internal error: {type(error).__name__}: {error} (--debug shows where; please report it)")
+    words = f"{type(error).__name__}: {error}".removesuffix(": ")
+    complain("Error", f"internal error: {words} (--debug shows where; please report it)")
     return FAILED
 
 
