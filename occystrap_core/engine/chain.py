@@ -11,7 +11,6 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.errors import OccystrapError, attributed
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer, LayerStats
-from occystrap_core.streams.tar import TarReader, serialise
 from occystrap_core.streams.verified import Measured
 
 
@@ -85,6 +84,8 @@ class Chain:
         yield from self._segment(last, plain)
 
     def _segment(self, steps: tuple[Step, ...], plain: Iterable[Chunk]) -> Iterator[bytes]:
+        from occystrap_core.streams.tar import TarReader, serialise  # a run that opens no layer does without
+
         reader = TarReader(plain)
         first, last = steps[0] is self.steps[0], steps[-1] is self.steps[-1]
         entries = self._entries(reader, steps, count_in=first, count_out=last)

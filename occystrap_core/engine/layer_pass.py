@@ -66,7 +66,7 @@ class LayerPass:
         if self.output is None:
             return self._probed(steps)
         if not steps and self.plan.keeps_blob:
-            return PassResult(self._copied(self._verified_blob()), {})
+            return PassResult(self._copied(self._verified_blob(threaded=False)), {})
         if steps and self.plan.keeps_blob and self.plan.stored_as is not Compression.NONE:
             return self._probed(steps)
         if not steps and self.plan.stored_as is Compression.NONE and (sealed := self._unpacked_there()):
@@ -159,20 +159,22 @@ class LayerPass:
         slot = Slot(self.plan.order)
         if self.plan.stored_as is Compression.NONE:
             return result, self._destination.put_blob(result, slot)
-        stored = Measured(deflate(result, self.plan.stored_as, threads=self.threads))
-        return stored, self._destination.put_blob(stored, slot)
+        with contextlib.closing(deflate(result, self.plan.stored_as, threads=self.threads)) as deflated:
+            stored = Measured(deflated)
+            return stored, self._destination.put_blob(stored, slot)
 
     @property
     def _destination(self) -> Output:
         assert self.output is not None
         return self.output
 
-    def _verified_blob(self) -> Stream:
-        """The source is asked for the blob when the first chunk is."""
+    def _verified_blob(self, *, threaded: bool = True) -> Stream:
+        """The source is asked for the blob when the first chunk is. Hashing beside costs a copy
+        of every chunk, which pays only where the chunk is inflated meanwhile."""
         descriptor = self.plan.layer.descriptor
         with attributed("source"):
             blob = self.tap(self.source.blob(descriptor))
-            yield from verified(blob, descriptor, "layer", threaded=self.threads > 1)
+            yield from verified(blob, descriptor, "layer", threaded=threaded and self.threads > 1)
 
     def _inflated(self, blob: Iterable[Chunk]) -> Generator[bytes, None, None]:
         """The uncompressed bytes, read and inflated on a thread that ends when this is closed."""

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from occystrap_core.contracts.filter import StageLayer
+from occystrap_core.contracts.filter import FilterReport, StageLayer
 from occystrap_core.contracts.output import Output, OutputContext, Receipt
 from occystrap_core.contracts.verifier import Written, WrittenImage
 from occystrap_core.engine.assemble import AssembledImage, assemble_image, assemble_index
+from occystrap_core.engine.chain import OpenFilter
 from occystrap_core.engine.layer_pass import PassResult
 from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
 from occystrap_core.engine.outcome import Outcome, Request
@@ -42,7 +43,7 @@ def process(request: Request) -> Outcome:
         images=tuple(run.assembled.values()),
         notes=tuple(run.notes),
         findings=findings,
-        reports=tuple((each.name, each.filter.report()) for each in request.filters),
+        reports=tuple(map(_report, request.filters)),
         transfer_seconds=written - started,
         verify_seconds=time.monotonic() - written,
         verified=bool(request.depth),
@@ -165,6 +166,11 @@ class _Run:
                 side="destination",
                 hint="drop the filters and conversions, or the digest",
             )
+
+
+def _report(opened: OpenFilter) -> tuple[str, FilterReport]:
+    with attributed(f"filter {opened.name!r}"):
+        return opened.name, opened.filter.report()
 
 
 def _stage(result: PassResult, position: int) -> StageLayer:

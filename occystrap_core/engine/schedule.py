@@ -42,14 +42,19 @@ def run_all(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, st
     """`work` on every job, started in order. Returns only when no thread is at work any more."""
     if len(jobs) == 1:
         return [work(jobs[0])]
-    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(jobs))), thread_name_prefix="layer") as pool:
-        futures = [pool.submit(work, job) for job in jobs]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            if not all(future.done() and not future.cancelled() and future.exception() is None for future in futures):
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(max_workers=max(1, min(workers, len(jobs))), thread_name_prefix="layer")
+    futures: list[Future[Result]] = []
+    succeeded = False
+    try:
+        # An interruption may come while jobs are still being handed out: those at work must stop then too.
+        for job in jobs:
+            futures.append(pool.submit(work, job))
+        wait(futures, return_when=FIRST_EXCEPTION)
+        succeeded = all(future.done() and future.exception() is None for future in futures)
+    finally:
+        if not succeeded:
+            stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
     return _results(futures)
 
 

@@ -52,9 +52,11 @@ class LayerTransfer:
         return lambda chunks: self.stop.tap(chunks, task)
 
     def _from_cache(self, plan: LayerPlan) -> PassResult | None:
-        cache, recipe = self.request.layer_cache, self._recipe(plan)
-        cached = cache.look_up(plan.layer.descriptor.digest, recipe) if cache and recipe else None
-        if cache is None or cached is None or self.output.holds(cached.blob) != cached.size:
+        cache = self.request.layer_cache
+        if cache is None or not (recipe := self._recipe(plan)):
+            return None
+        cached = cache.look_up(plan.layer.descriptor.digest, recipe)
+        if cached is None or self.output.holds(cached.blob) != cached.size:
             return None
         cache.hits += 1
         self.request.progress.start(str(plan), plan.layer.descriptor.size).done("from the layer cache")
@@ -70,8 +72,10 @@ class LayerTransfer:
         return PassResult(sealed, {})
 
     def _learn(self, plan: LayerPlan, sealed: SealedLayer) -> None:
-        cache, recipe = self.request.layer_cache, self._recipe(plan)
-        if cache is None or not recipe or sealed.diff_id is None or sealed.uncompressed_size is None:
+        cache = self.request.layer_cache
+        if cache is None or sealed.diff_id is None or sealed.uncompressed_size is None:
+            return
+        if not (recipe := self._recipe(plan)):
             return
         cached = CachedLayer(
             sealed.blob.digest, sealed.blob.size, sealed.blob.media_type, sealed.diff_id, sealed.uncompressed_size
