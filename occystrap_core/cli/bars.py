@@ -61,6 +61,7 @@ class _Bar:
     def __init__(self, bars: Bars, title: str, total: int | None, stream: IO[str]) -> None:
         self.title = title
         self._bars = bars
+        self._stream = stream
         self._tqdm = tqdm(
             desc=safe(title)[:40],
             total=total,
@@ -76,6 +77,8 @@ class _Bar:
 
     def close(self) -> None:
         self._tqdm.close()
+        self._stream.write("\r")  # tqdm leaves the cursor behind the blanks it wrote over a bar
+        self._stream.flush()
 
     def done(self, note: str = "") -> None:
         self._bars.finished(self, note)
