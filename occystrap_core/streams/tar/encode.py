@@ -7,12 +7,22 @@ from dataclasses import dataclass, field
 
 from occystrap_core.model.errors import InvalidTar
 from occystrap_core.streams.tar import pax
-from occystrap_core.streams.tar.header import BLOCK, USTAR_MAGIC, sealed
+from occystrap_core.streams.tar.header import BLOCK, MAGIC, SIZE, USTAR_MAGIC, put, sealed
 from occystrap_core.streams.tar.numbers import encode_octal, spelled_seconds
 from occystrap_core.streams.tar.segments import padding_of
 
 NAME_ROOM, PREFIX_ROOM, OWNER_ROOM = 100, 155, 32
 _PAX_NAME = b"././@PaxHeader"
+
+
+def _pax_block() -> bytes:
+    front = _PAX_NAME.ljust(NAME_ROOM, b"\0") + b"0000644\x000000000\x000000000\0" + b"00000000000\0" * 2
+    block = (front + b" " * 8 + b"x").ljust(MAGIC.start, b"\0") + USTAR_MAGIC + bytes(64) + b"0000000\0" * 2
+    return block.ljust(BLOCK, b"\0")
+
+
+PAX_BLOCK = _pax_block()
+"""A PAX header that holds nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +67,7 @@ def encode(fields: Fields) -> tuple[bytes, int]:
 
 def pax_header(data: bytes) -> bytes:
     """A PAX header that holds `data`, padded to whole blocks."""
-    size = encode_octal(len(data), 12) or b""
-    numbers = b"0000644\x000000000\x000000000\0" + size + b"00000000000\0"
-    front = _PAX_NAME.ljust(NAME_ROOM, b"\0") + numbers + b" " * 8 + b"x"
-    block = sealed((front.ljust(257, b"\0") + USTAR_MAGIC + bytes(64) + b"0000000\0" * 2).ljust(BLOCK, b"\0"))
+    block = sealed(put(PAX_BLOCK, SIZE, encode_octal(len(data), 12) or b""))
     return block + data + bytes(padding_of(len(data)))
 
 

@@ -8,10 +8,11 @@ from typing import Protocol
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.streams.tar import header, pax
 from occystrap_core.streams.tar.bodies import GivenBody
-from occystrap_core.streams.tar.edit import Edits, edited, with_time
-from occystrap_core.streams.tar.numbers import HEADER_TIMES, decimal, numeric, seconds
+from occystrap_core.streams.tar.edit import Edits, edited
+from occystrap_core.streams.tar.numbers import decimal, numeric, seconds
 from occystrap_core.streams.tar.segments import long_link, records_of
 from occystrap_core.streams.tar.sparse import Fragments
+from occystrap_core.streams.tar.times import HEADER_TIMES, with_time
 
 GLOBAL = b"g"
 """The kind of a PAX global header: copied as it is, never rewritten, and without a body."""
@@ -156,7 +157,7 @@ class TarEntry:
         new_size, replaces_body = self._sizes(new_kind, size, body)
         renames = (name is not None and name != self.name) or (replaces_body and self.fragments is not None)
         edits = Edits(
-            kind=new_kind,
+            kind=new_kind if new_kind != self.kind or (renames and not self._field(header.TYPE).strip(b"\0")) else None,
             name=(self.name if name is None else name) if renames else None,
             linkname=None if linkname is None or linkname == self.linkname else linkname,
             size=new_size if replaces_body or new_size != self.size else None,

@@ -83,6 +83,24 @@ def sealed(block: bytes) -> bytes:
     return b"%b%06o\0 %b" % (block[:148], checksum(block), block[156:])
 
 
+def put(block: bytes, where: slice, value: bytes) -> bytes:
+    """`block` with another field; its checksum is wrong then."""
+    return b"%b%b%b" % (block[: where.start], value.ljust(where.stop - where.start, b"\0"), block[where.stop :])
+
+
+def cleared(block: bytes, where: slice) -> bytes:
+    return put(block, where, b"")
+
+
+def with_name(block: bytes, name: bytes, before: bytes) -> bytes:
+    """`block` with another name; only a USTAR header has room for something `before` it."""
+    if is_star(block):
+        block = cleared(block, STAR_PREFIX)
+    elif is_posix(block) or prefix(block):
+        block = put(block, PREFIX, before)
+    return put(block, NAME, name)
+
+
 def gnu_times(block: bytes) -> tuple[int, int] | None:
     """Access and change time of a GNU header, None where something else lies there."""
     try:

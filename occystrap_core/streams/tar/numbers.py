@@ -7,8 +7,6 @@ import re
 from occystrap_core.model.errors import InvalidTar
 
 INT64_MAX = (1 << 63) - 1
-HEADER_TIMES = range(1 << 33)
-"""The times that an octal header field can say."""
 _DECIMAL = re.compile(rb"[+-]?[0-9]+\Z")
 _OCTAL = re.compile(rb"[0-7]+\Z")
 _LONGEST_DECIMAL = 4096

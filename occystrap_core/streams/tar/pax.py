@@ -6,6 +6,7 @@ import re
 from binascii import Error as BinasciiError
 from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from occystrap_core.model.errors import InvalidTar
@@ -18,6 +19,7 @@ _CHECKED = _WHOLE | _TIMES
 _SPARSE_OFFSET, _SPARSE_LENGTH = "GNU.sparse.offset", "GNU.sparse.numbytes"
 _SHORTEST_RECORD = 5
 _LONGEST_LENGTH = 24
+_SMALL = 4096
 _PLAIN_TIME = re.compile(rb"[0-9]{1,18}(?:\.[0-9]*)?\Z")
 
 
@@ -35,6 +37,10 @@ def encode_key(key: str) -> bytes:
 
 def records(data: bytes) -> list[Record]:
     """The records of an extended header in order; InvalidTar at the first malformed one."""
+    return _lately_parsed(data) if len(data) <= _SMALL else _parsed(data)
+
+
+def _parsed(data: bytes) -> list[Record]:
     found = []
     position, end = 0, len(data)
     while position < end:
@@ -52,6 +58,10 @@ def records(data: bytes) -> list[Record]:
         found.append((key.decode("utf-8", "surrogateescape"), value, data[position:stop]))
         position = stop
     return found
+
+
+_lately_parsed = lru_cache(8)(_parsed)
+"""An entry that is read and then edited is parsed once."""
 
 
 def mapping(data: bytes) -> dict[str, bytes]:
