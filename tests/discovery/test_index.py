@@ -34,7 +34,7 @@ def settled(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def settle() -> None:
         site.settle()
         later = time.time_ns() + 10 * index_module.SETTLED_NS
-        monkeypatch.setattr(index_module.time, "time_ns", lambda: later)
+        monkeypatch.setattr(time, "time_ns", lambda: later)
 
     return settle
 

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "occystrap-filter-example": ("filters", "drop-devices"),
+    "occystrap-input-example": ("inputs", "stack"),
     "occystrap-verifier-example": ("verifiers", "required-labels"),
 }
 
