@@ -18,14 +18,16 @@ from occystrap_core.model.errors import DigestMismatch, OptionError
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import INDEXES, MANIFESTS, Compression, Family
 from occystrap_core.streams.spool import Spool
+from occystrap_outputs.registry.passing import PassingBlob
 from occystrap_outputs.registry.plugin import RegistryOutputOptions
 
 
 @dataclass(frozen=True, slots=True)
 class SpooledBlob:
-    """A blob as it will be stored, waiting for its name: what is there already is not sent."""
+    """A blob as it will be stored, waiting for its name; `sent` when the registry has it already."""
 
     spool: Spool
+    sent: bool = False
 
 
 class RegistryOutput:
@@ -60,17 +62,23 @@ class RegistryOutput:
         staged = SpooledBlob(Spool(self._temp_dir))
         self._spools.add(staged.spool)
         try:
-            staged.spool.fill(chunks)
+            return replace(staged, sent=self._took(chunks, staged.spool, slot.expected))
         except BaseException:
             self.discard(staged)
             raise
-        return staged
 
     def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
         assert isinstance(staged, SpooledBlob)
-        if not self.client.has_blob(blob.digest):
+        if not staged.sent and not self.client.has_blob(blob.digest):
             self.client.put_blob(blob.digest, staged.spool)
         self.discard(staged)
+
+    def _took(self, chunks: Iterable[Chunk], spool: Spool, expected: Descriptor | None) -> bool:
+        """A blob whose name is known is sent on while it arrives; any other must wait for its name."""
+        if expected:
+            return PassingBlob(chunks, spool, expected).send(self.client)
+        spool.fill(chunks)
+        return False
 
     def discard(self, staged: Staged) -> None:
         assert isinstance(staged, SpooledBlob)

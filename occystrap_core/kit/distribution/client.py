@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -124,6 +124,11 @@ class RegistryClient:
         """Upload a blob; an interrupted upload goes on where it stopped, or starts again."""
         with self._turn:
             self._upload(self._scopes).put(digest, content, lambda: self._sees_blob(digest, self._session.trying))
+
+    def put_passing_blob(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        """Upload bytes that come only once, in one attempt; Transient where another may help."""
+        with self._turn:
+            self._upload(self._scopes).stream(digest, size, chunks)
 
     def close(self) -> None:
         self._session.close()

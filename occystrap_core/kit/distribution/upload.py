@@ -41,6 +41,17 @@ class InMemory:
         yield self._data[start:]
 
 
+class _Passing:
+    """Content that is on its way, and is asked for once."""
+
+    def __init__(self, size: int, chunks: Iterable[bytes]) -> None:
+        self.size = size
+        self._chunks = chunks
+
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        return iter(self._chunks)
+
+
 class Upload:
     """One upload at a time into one repository."""
 
@@ -66,6 +77,11 @@ class Upload:
 
     def put(self, digest: Digest, content: Content, is_there: Callable[[], bool]) -> None:
         self._session.persist(lambda: self._send(digest, content), is_there)
+
+    def stream(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        """One attempt with bytes that come only once; Transient where another may help."""
+        self._location = self._started()
+        self._finish(digest, _Passing(size, chunks), 0)
 
     def _send(self, digest: Digest, content: Content) -> None:
         start = self._received(content.size)
