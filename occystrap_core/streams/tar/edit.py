@@ -51,6 +51,11 @@ def edited(raw: bytes, at: int, records: Mapping[str, bytes], edits: Edits) -> t
     return draft.finished()
 
 
+def _retimed(block: bytes, mtime: int) -> bytes:
+    """GNU tar gives extended headers the time of the file, all others give them none."""
+    return with_time(block, mtime) if block[header.MTIME].strip(b"0 \0") else block
+
+
 class _Draft:
     """One entry's header blocks while they are edited."""
 
@@ -73,7 +78,7 @@ class _Draft:
 
     def set_time(self, mtime: int) -> None:
         self.block = with_time(self.block, mtime)
-        self._segments = [Segment(with_time(block, mtime), data, pad) for block, data, pad in self._segments]
+        self._segments = [Segment(_retimed(block, mtime), data, padding) for block, data, padding in self._segments]
         self._drop |= _FURTHER_TIMES
         said = self._records.get("mtime")
         if said and seconds(said) == mtime:

@@ -29,6 +29,7 @@ PREFIX = slice(345, 500)
 
 GNU_ATIME = slice(345, 357)
 GNU_CTIME = slice(357, 369)
+GNU_TIMES = slice(345, 369)
 GNU_REAL_SIZE = slice(483, 495)
 
 STAR_PREFIX = slice(345, 476)
@@ -96,8 +97,10 @@ def with_name(block: bytes, name: bytes, before: bytes) -> bytes:
     """`block` with another name; only a USTAR header has room for something `before` it."""
     if is_star(block):
         block = cleared(block, STAR_PREFIX)
-    elif is_posix(block) or prefix(block):
+    elif is_posix(block):
         block = put(block, PREFIX, before)
+    elif prefix(block):
+        block = cleared(block, GNU_TIMES)
     return put(block, NAME, name)
 
 

@@ -11,7 +11,6 @@ from occystrap_core.streams.tar.numbers import encode_octal
 HEADER_TIMES = range(1 << 33)
 """The times that an octal header field can say."""
 
-_GNU_TIMES = slice(345, 369)
 _STAR_TIMES = slice(476, 500)
 
 
@@ -39,6 +38,6 @@ def with_time(block: bytes, mtime: int) -> bytes:
 def _without_further_times(block: bytes) -> bytes:
     if header.is_star(block) and any(block[_STAR_TIMES]):
         return sealed(cleared(block, _STAR_TIMES))
-    if header.is_gnu(block) and any(block[_GNU_TIMES]) and header.gnu_times(block) is not None:
-        return sealed(cleared(block, _GNU_TIMES))
+    if header.is_gnu(block) and any(block[header.GNU_TIMES]) and header.gnu_times(block) is not None:
+        return sealed(cleared(block, header.GNU_TIMES))
     return block
