@@ -163,7 +163,7 @@ def test_a_stall_ends_after_the_idle_time_and_the_rest_is_fetched(
 def test_a_drip_is_a_stall(embedded: EmbeddedRegistry, client_for: ClientFor, client: RegistryClient) -> None:
     """Each byte resets a socket's own time-out, so a slow trickle would hold us for days."""
     embedded.fail(Fault(path=BLOBS, drip=0.05, times=None))
-    slow = client_for(embedded, retries=1, timeouts=Timeouts(connect=5, idle=0.3, minimum_rate=1000))
+    slow = client_for(embedded, retries=1, timeouts=Timeouts(connect=5, idle=0.3))
     began = time.monotonic()
     with pytest.raises(TransferError, match="too slow"):
         read(slow)
@@ -202,6 +202,46 @@ def test_a_server_that_does_not_speak_http(client_for: ClientFor) -> None:
             client_for(host, retries=0).manifest("v1")
         thread.join()
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_head_that_drips_is_a_stall_too(client_for: ClientFor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(4096)
+                for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(TransferError, match="too slow"):
+            client_for(host, retries=0, timeouts=Timeouts(connect=5, idle=0.3)).manifest("v1")
+        assert time.monotonic() - began < 2
+        thread.join()
+
+
+def test_a_consumer_may_be_as_slow_as_it_likes(embedded: EmbeddedRegistry, client_for: ClientFor) -> None:
+    """What comes in small pieces between long pauses of our own is not the peer's slowness."""
+    data = BLOB[: 256 * 1024 + 3]
+    embedded.store.repository("some/image").blobs[str(Digest.of(data))] = data
+    client = client_for(embedded, retries=0, timeouts=Timeouts(connect=5, idle=0.2))
+    collected = b""
+    for chunk in client.blob(Digest.of(data), len(data)):
+        collected += bytes(chunk)
+        time.sleep(0.3)
+    assert collected == data
+
+
+@pytest.mark.parametrize("host", ["http://a..b/x", f"http://{'a' * 64}.example/x"])
+def test_a_redirect_to_what_is_no_host_name(client: RegistryClient, embedded: EmbeddedRegistry, host: str) -> None:
+    embedded.fail(Fault(path=BLOBS, status=307, headers={"Location": host}))
+    with pytest.raises(TransferError, match="there is no host"):
+        read(client)
 
 
 def test_closing_early_hangs_up(client: RegistryClient, embedded: EmbeddedRegistry) -> None:

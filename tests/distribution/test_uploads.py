@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from occystrap_core.kit.distribution.client import PUSH, RegistryClient
+from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.upload import InMemory
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import DigestMismatch, TransferError
@@ -153,6 +154,14 @@ def test_a_stored_manifest_by_another_name_is_an_error(
     embedded.fail(Fault("PUT", MANIFESTS, headers={"Docker-Content-Digest": str(DIGEST)}))
     with pytest.raises(DigestMismatch, match="which names other bytes"):
         client.put_manifest(image.manifest, "v1")
+
+
+def test_a_registry_may_take_its_time_after_an_upload(embedded: EmbeddedRegistry, client_for: ClientFor) -> None:
+    """It hashes what it got, and may move it to another store, before it answers."""
+    embedded.fail(Fault("PUT", UPLOADS, think=0.6))
+    client = client_for(embedded, actions=PUSH, retries=0, timeouts=Timeouts(connect=5, idle=0.2, after_upload=10))
+    client.put_blob(DIGEST, InMemory(BLOB))
+    assert stored(embedded) == BLOB
 
 
 def test_an_upload_without_a_location(client: RegistryClient, embedded: EmbeddedRegistry) -> None:

@@ -40,7 +40,7 @@ class Access:
     settings: Settings
     insecure: bool | None = None
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     auth_hosts: tuple[str, ...] = ()
     max_transfers: int | None = None
     timeouts: Timeouts = field(default=Timeouts())

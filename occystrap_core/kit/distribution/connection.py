@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import ssl
 import threading
 import time
@@ -17,20 +18,22 @@ from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 
 from occystrap_core.kit.distribution.origin import IpAddress, Origin, ip_address
+from occystrap_core.kit.distribution.paced import PacedResponse
 from occystrap_core.kit.distribution.proxies import Proxy, proxy_for
 from occystrap_core.model.errors import TransferError
 
 BUFFER_SIZE = 256 * 1024
-_MAX_IDLE_CONNECTIONS = 16
+_MAX_KEPT = 16
+_MAX_KEPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. A body that brings less than `minimum_rate` bytes a second over `idle` seconds is a stall."""
+    """Seconds. After an upload a registry may need longer than `idle` to answer: it has to hash what it got."""
 
     connect: float = 10.0
     idle: float = 30.0
-    minimum_rate: int = 512
+    after_upload: float = 300.0
 
 
 class Connections:
@@ -44,7 +47,7 @@ class Connections:
         self._home = home
         self._timeouts = timeouts
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[HTTPConnection]] = {}
+        self._kept: dict[Origin, list[tuple[HTTPConnection, float]]] = {}
         self._home_address: IpAddress | None = None
         self._closed = False
 
@@ -64,26 +67,28 @@ class Connections:
 
     def put_back(self, origin: Origin, connection: HTTPConnection) -> None:
         with self._lock:
-            idle = self._idle.setdefault(origin, [])
-            if not self._closed and connection.sock is not None and len(idle) < _MAX_IDLE_CONNECTIONS:
-                idle.append(connection)
+            kept = self._kept.setdefault(origin, [])
+            if not self._closed and connection.sock is not None and len(kept) < _MAX_KEPT:
+                kept.append((connection, time.monotonic()))
                 return
         connection.close()
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            connections = [connection for idle in self._idle.values() for connection in idle]
-            self._idle.clear()
+            connections = [connection for kept in self._kept.values() for connection, _ in kept]
+            self._kept.clear()
         for connection in connections:
             connection.close()
 
     def _reused(self, origin: Origin) -> HTTPConnection | None:
         while True:
             with self._lock:
-                idle = self._idle.get(origin)
-                connection = idle.pop() if idle else None
-            if connection is None or _still_open(connection):
+                kept = self._kept.get(origin)
+                if not kept:
+                    return None
+                connection, since = kept.pop()
+            if time.monotonic() - since < _MAX_KEPT_SECONDS and _still_open(connection):
                 return connection
             connection.close()
 
@@ -94,7 +99,9 @@ class Connections:
             connection.connect()
             if proxy is None:
                 self._check_address(origin, connection)
-            connection.sock.settimeout(self._timeouts.idle)
+        except UnicodeError:
+            connection.close()
+            raise socket.gaierror(socket.EAI_NONAME, "it is not a name that can be looked up") from None
         except BaseException:
             connection.close()
             raise
@@ -117,11 +124,28 @@ class Connections:
         body: Iterable[bytes] | None,
     ) -> tuple[HTTPResponse, Body]:
         try:
-            response = _send(connection, method, *_addressed(origin, target, headers), body)
+            response = self._answered(connection, method, *_addressed(origin, target, headers), body)
         except BaseException:
             connection.close()
             raise
-        return response, Body(self, origin, connection, response, self._timeouts)
+        return response, Body(self, origin, connection, response)
+
+    def _answered(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None,
+    ) -> HTTPResponse:
+        connection.sock.settimeout(self._timeouts.idle)
+        try:
+            connection.request(method, target, body=body, headers=headers)
+        except (BrokenPipeError, ConnectionResetError):
+            return _early_answer(connection)
+        if body is not None:
+            connection.sock.settimeout(self._timeouts.after_upload)
+        return connection.getresponse()
 
 
 class Body:
@@ -133,13 +157,11 @@ class Body:
         origin: Origin,
         connection: HTTPConnection,
         response: HTTPResponse,
-        timeouts: Timeouts,
     ) -> None:
         self._pool = pool
         self._origin = origin
         self._connection: HTTPConnection | None = connection
         self._response = response
-        self._pace = _Pace(timeouts)
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         response = self._response
@@ -163,12 +185,12 @@ class Body:
             connection.close()
 
     def _measured(self) -> Iterator[memoryview]:
-        response, pace = self._response, self._pace
+        response = self._response
         remaining = response.length or 0
         view = memoryview(bytearray(min(BUFFER_SIZE, remaining) or 1))
         while remaining:
             piece = view if remaining >= len(view) else view[:remaining]
-            filled, failure = self._fill(piece, pace)
+            filled, failure = self._fill(piece)
             remaining -= filled
             response.length = remaining
             if filled:
@@ -181,44 +203,28 @@ class Body:
         """http.client frees the connection only when it is asked for the nothing that is left."""
         self._response.read()
 
-    def _fill(self, piece: memoryview, pace: _Pace) -> tuple[int, OSError | None]:
+    def _fill(self, piece: memoryview) -> tuple[int, OSError | None]:
         """How much came, and the failure that kept the rest from coming: what came is handed out first."""
         read_some = self._response.fp.readinto1
         filled = 0
         try:
             while filled < len(piece) and (count := read_some(piece[filled:])):
                 filled += count
-                pace.arrived(count)
         except OSError as error:
             return filled, error
         return filled, None
 
     def _unmeasured(self) -> Iterator[bytes]:
-        response, pace = self._response, self._pace
-        while chunk := response.read1(BUFFER_SIZE):
-            pace.arrived(len(chunk))
+        while chunk := self._response.read1(BUFFER_SIZE):
             yield chunk
 
 
-class _Pace:
-    """Raises TimeoutError for a peer that drips: a socket's own time-out never sees it."""
+class _Plain(HTTPConnection):
+    response_class = PacedResponse
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._window = timeouts.idle
-        self._least = int(timeouts.idle * timeouts.minimum_rate)
-        self._until = time.monotonic() + self._window
-        self._count = 0
 
-    def arrived(self, count: int) -> None:
-        self._count += count
-        if self._count >= self._least:
-            self._restart()
-        elif time.monotonic() > self._until:
-            raise TimeoutError(f"less than {self._least} bytes came in {self._window:g} seconds")
-
-    def _restart(self) -> None:
-        self._until = time.monotonic() + self._window
-        self._count = 0
+class _Secure(HTTPSConnection):
+    response_class = PacedResponse
 
 
 def tls_context() -> ssl.SSLContext:
@@ -236,8 +242,8 @@ def _tls_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
 def _connection(origin: Origin, proxy: Proxy | None, timeout: float) -> HTTPConnection:
     host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
     if origin.scheme == "http":
-        return HTTPConnection(host, port, timeout=timeout)
-    connection = HTTPSConnection(host, port, timeout=timeout, context=tls_context())
+        return _Plain(host, port, timeout=timeout)
+    connection = _Secure(host, port, timeout=timeout, context=tls_context())
     if proxy:
         connection.set_tunnel(origin.host, origin.port, headers=dict(proxy.headers))
     return connection
@@ -247,16 +253,6 @@ def _addressed(origin: Origin, target: str, headers: Mapping[str, str]) -> tuple
     """A proxy for plain HTTP wants the whole URL, and its own password beside the registry's."""
     proxy = proxy_for(origin) if origin.scheme == "http" else None
     return (f"{origin}{target}", {**headers, **dict(proxy.headers)}) if proxy else (target, headers)
-
-
-def _send(
-    connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: Iterable[bytes] | None
-) -> HTTPResponse:
-    try:
-        connection.request(method, target, body=body, headers=headers)
-    except (BrokenPipeError, ConnectionResetError):
-        return _early_answer(connection)
-    return connection.getresponse()
 
 
 def _still_open(connection: HTTPConnection) -> bool:
@@ -269,9 +265,11 @@ def _still_open(connection: HTTPConnection) -> bool:
 def _early_answer(connection: HTTPConnection) -> HTTPResponse:
     """A server may refuse a body before it read all of it, and hang up: its answer says why."""
     try:
-        return connection.getresponse()
+        response = connection.getresponse()
     except (HTTPException, OSError):
         raise ConnectionResetError("the connection was closed in the middle of the request") from None
+    response.will_close = True
+    return response
 
 
 def may_be_reached_from(home: IpAddress | None, target: IpAddress | None) -> bool:

@@ -27,7 +27,7 @@ _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 class Ask:
     """One thing asked of a registry.
 
-    `what` ends the sentence "registry X: …" in errors. `accept` are the statuses that are an
+    `what` names it in errors: "the manifest a/b:c". `accept` are the statuses that are an
     answer, everything else raises. `body` is called for each attempt; its length stands in
     `headers`.
     """
@@ -95,8 +95,7 @@ class Session:
         response, answering = self._logged_in(ask)
         if response.status_code in ask.accept:
             return response
-        with_body = _drained(response)
-        raise self._refusal(ask, response, with_body, answering)
+        raise self._refusal(ask, response, _drained(response), answering)
 
     def close(self) -> None:
         self._http.close()
@@ -147,7 +146,7 @@ class Session:
         words = server_words(body)
         said = f"{status}: {words}" if words else f"{status} {response.reason_phrase}".rstrip()
         if status in _TRANSIENT:
-            return self._transient(response, f"{host} answers {said}: {ask.what}")
+            return _transient(response, f"{host} answers {said}: {ask.what}")
         if status in (401, 403):
             return AccessDenied(f"{host} denies access to {ask.what} ({said})", hint=self._login.hint())
         if status == 404:
@@ -156,11 +155,12 @@ class Session:
             return TransferError(f"{host} wants TLS", hint="add ?insecure=false")
         return TransferError(f"{host} answers {said}: {ask.what}")
 
-    def _transient(self, response: Response, message: str) -> Transient:
-        error = Transient(message)
-        error.is_rate_limit = response.status_code == 429
-        error.after = _retry_after(response.headers.get("retry-after"))
-        return error
+
+def _transient(response: Response, message: str) -> Transient:
+    error = Transient(message)
+    error.is_rate_limit = response.status_code == 429
+    error.after = _retry_after(response.headers.get("retry-after"))
+    return error
 
 
 def _asked(is_done: Callable[[], bool]) -> bool:

@@ -17,6 +17,7 @@ class Fault:
     cut_after      send so many bytes of the answer's body, then end the connection
     reset          … with an RST instead of a FIN
     stall          … after so many seconds of silence
+    think          be silent for so many seconds before the answer begins
     drip           send the body byte by byte, with so many seconds between
     flip           change the body's byte at this position
     ignore_range   answer a Range request with the whole
@@ -34,6 +35,7 @@ class Fault:
     cut_after: int | None = None
     reset: bool = False
     stall: float = 0.0
+    think: float = 0.0
     drip: float = 0.0
     flip: int | None = None
     ignore_range: bool = False

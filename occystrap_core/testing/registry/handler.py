@@ -222,6 +222,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         fault = self._fault
+        time.sleep(fault.think)
         chunked = self.registry.chunked and "/blobs/sha" in self.path
         self.send_response(reply.status)
         for name, value in self._final_headers(reply, chunked):
