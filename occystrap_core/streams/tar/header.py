@@ -161,6 +161,8 @@ class HeaderParser:
         size = self._numbers.get(block[124:136])
         if size is None:
             size = self._number(block[SIZE])
+        if size < 0:
+            raise InvalidTar("an entry has a negative size")
         family = self._owners.get(block[257:345])
         if family is None:
             family = self._check_owners(block)

@@ -93,8 +93,6 @@ class TarReader:
                     if entry is not None:
                         yield entry
                     continue
-                if size < 0:
-                    raise InvalidTar("an entry has a negative size")
                 if flag == _REGULAR:
                     self._left = size
                     self._pad = -size & 511
