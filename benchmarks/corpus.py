@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("libllvm14", "gcc-12", "git", "vim-runtime", "libicu72")
+PACKAGES = ("git", "chromium", "openjdk-17-jre-headless", "libboost1.74-dev", "golang-1.19-src")
 OCI = "application/vnd.oci.image"
 
 
