@@ -16,6 +16,8 @@ from occystrap_core.model.errors import ContentError, NotFound, OccystrapError
 from occystrap_core.model.media_types import INDEXES, MANIFESTS
 
 REACHED, MANIFEST, CONFIG, LAYER = "verify.registry", "verify.manifest", "verify.config", "verify.layer"
+_ENOUGH_UNKNOWN = 3
+"""A registry that cannot be asked so often will not be there for the rest of a large image either."""
 
 
 class RegistryVerifier:
@@ -38,6 +40,15 @@ class _Verification:
         self._seen: set[Digest] = set()
 
     def findings(self) -> Iterator[Finding]:
+        unknown = 0
+        for finding in self._all():
+            yield finding
+            unknown += finding.severity is Severity.WARNING
+            if unknown == _ENOUGH_UNKNOWN:
+                yield Finding(REACHED, Severity.WARNING, "the rest was not looked at")
+                return
+
+    def _all(self) -> Iterator[Finding]:
         yield from self._tagged()
         for document in self._written.documents:
             if document.media_type in INDEXES | MANIFESTS:
@@ -72,9 +83,10 @@ class _Verification:
         if blob.digest in self._seen:
             return
         self._seen.add(blob.digest)
-        yield from _asked(check, lambda: self._size_problem(blob), where)
-        if self._depth is Depth.FULL:
-            yield from _asked(check, lambda: self._content_problem(blob), where)
+        found = list(_asked(check, lambda: self._size_problem(blob), where))
+        if not found and self._depth is Depth.FULL:
+            found = list(_asked(check, lambda: self._content_problem(blob), where))
+        yield from found
 
     def _size_problem(self, blob: Descriptor) -> str:
         size = self._client.blob_size(blob.digest)
