@@ -133,6 +133,22 @@ def test_podman_runs_into_no_surprise(registry: peers.Registry, podman: peers.Po
     assert found["RootFS"]["Layers"] == [str(layer.diff_id) for layer in image.layers]
 
 
+def test_docker_pulls_what_we_push_and_we_read_what_it_pushes(
+    registry: peers.Registry, dockerd: peers.DockerDaemon, run_cli: RunCli, tmp_path: Path
+) -> None:
+    image, name = picture(), f"{registry.host}/{registry.fresh('docker')}"
+    push(destination(f"registry://{name}:v1"), image)
+    dockerd.run("pull", f"{name}:v1")
+    layers = json.loads(dockerd.run("image", "inspect", f"{name}:v1"))[0]["RootFS"]["Layers"]
+    assert layers == [str(layer.diff_id) for layer in image.layers]
+    dockerd.run("tag", f"{name}:v1", f"{name}:v2")
+    dockerd.run("push", f"{name}:v2")
+    done = run_cli("-O", "json", "--verify-full", "process", f"registry://{name}:v2", f"tar://{tmp_path / 'image.tar'}")
+    assert done.returncode == 0, done.stderr
+    (copied,) = json.loads(done.stdout)["images"]
+    assert [layer["diff_id"] for layer in copied["layers"]] == layers
+
+
 def test_basic_login_both_ways(basic_registry: peers.Registry, run_cli: RunCli) -> None:
     name = f"{basic_registry.host}/{basic_registry.fresh('basic')}:v1"
     done = run_cli("process", "sample://", f"registry://ann:{PASSWORD}@{name}", "--verify-full")
