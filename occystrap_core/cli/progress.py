@@ -18,8 +18,8 @@ class ClosableProgress(Progress, Protocol):
         ...
 
 
-def progress_on(stream: IO[str] | None, *, quiet: bool, verbose: bool) -> ClosableProgress:
-    if stream is None or quiet:
+def progress_on(stream: IO[str], *, quiet: bool, verbose: bool) -> ClosableProgress:
+    if quiet:
         return Quiet(stream)
     if stream.isatty():
         from occystrap_core.cli.bars import Bars  # tqdm is slow to import and of no use in a pipe
@@ -31,7 +31,7 @@ def progress_on(stream: IO[str] | None, *, quiet: bool, verbose: bool) -> Closab
 class Quiet:
     """Warnings and nothing else."""
 
-    def __init__(self, stream: IO[str] | None) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def start(self, title: str, total: int | None) -> Task:
@@ -41,8 +41,7 @@ class Quiet:
         pass
 
     def warn(self, line: str) -> None:
-        if self._stream is not None:
-            write_line(self._stream, warning(line, self._stream))
+        write_line(self._stream, warning(line, self._stream))
 
     def close(self) -> None:
         pass

@@ -88,6 +88,5 @@ def coloured(text: str, colour: str, stream: IO[str]) -> str:
 
 def complain(label: str, text: str, colour: str = RED) -> None:
     """One line on stderr, `Error: …` or `Warning: …`."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"{coloured(f'{label}:', colour, sys.stderr)} {safe(text)}\n")
-        sys.stderr.flush()
+    sys.stderr.write(f"{coloured(f'{label}:', colour, sys.stderr)} {safe(text)}\n")
+    sys.stderr.flush()

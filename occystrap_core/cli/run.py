@@ -31,12 +31,10 @@ class Terminated(KeyboardInterrupt):
 
 def run(arguments: list[str]) -> int:
     session = Session(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _mend_streams()
     try:
         code = _answer(arguments, session)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         _silence(sys.stdout)
         return BROKEN_PIPE
@@ -46,6 +44,16 @@ def run(arguments: list[str]) -> int:
             _show_traceback(error)
         return _explain(error)
     return code
+
+
+def _mend_streams() -> None:
+    """Streams that were closed become bottomless, and no character is too strange to be written."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - open until the process ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _answer(arguments: list[str], session: Session) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint
-from types import ModuleType
 from typing import Any, NoReturn
 
 from stevedore.driver import DriverManager
@@ -11,7 +10,7 @@ from stevedore.driver import DriverManager
 from occystrap_core.discovery.entry_points import Row
 
 
-class _Driver(DriverManager[ModuleType]):
+class _Driver(DriverManager):  # type: ignore[type-arg]  # generic in newer versions only
     """Stevedore's own list of entry points, with its cache on disk, is never made."""
 
     def __init__(self, row: Row) -> None:

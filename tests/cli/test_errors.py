@@ -51,7 +51,7 @@ def fail_with(site: Site, run: Run) -> object:
     ("arguments", "message"),
     [
         (["prosess"], "unknown command 'prosess' (did you mean 'process'? the commands are "),
-        (["--nope"], "No such option '--nope'"),
+        (["--nope"], "No such option"),
         (["process"], "Missing argument 'SOURCE' (see 'occystrap process --help')"),
         (["process", "a:b"], "Missing argument 'DESTINATION'"),
         (["process", "image.tar", "tar://x"], "'image.tar' is not a URI (write it as scheme://…"),

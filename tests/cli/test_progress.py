@@ -77,7 +77,6 @@ def test_quiet_is_quiet_but_warns() -> None:
     progress.start("layer", 1).done("nothing")
     progress.warn("careful\x9b")
     assert lines(stream) == [r"Warning: careful\x9b"]
-    progress_on(None, quiet=False, verbose=False).warn("nobody listens")
 
 
 def test_many_threads_lose_no_byte_and_tear_no_line() -> None:
