@@ -106,11 +106,13 @@ def test_what_a_uri_says(target: str, reference: str, user: str, password: str) 
     assert (str(found.reference), found.username, found.password) == (reference, user, password)
 
 
-@pytest.mark.parametrize("target", ["u:pa/ss@h/a", "u:hunter2@h", "u:hunter2@", "u:hunter2@H:x/a", "u:hunter2@h/A"])
+@pytest.mark.parametrize(
+    "target", ["u:hunter2/x@h/a", "u:hunter2?x@h/a", "u:hunter2@h", "u:hunter2@", "u:hunter2@H:x/a", "u:hunter2@h/A"]
+)
 def test_a_malformed_uri_does_not_show_its_password(target: str) -> None:
     with pytest.raises(UsageError) as caught:
         Target.of(Address.parse(f"registry://{target}"))
-    assert "hunter2" not in str(caught.value) and "pa" not in str(caught.value).split("(")[0].replace("password", "")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_options_are_typed(embedded: EmbeddedRegistry, image: BuiltImage) -> None:

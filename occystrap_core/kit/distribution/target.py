@@ -21,9 +21,17 @@ class Target:
     @classmethod
     def of(cls, address: Address) -> Target:
         authority, slash, rest = address.target.partition("/")
-        user, at, host = authority.rpartition("@")
-        if not at and "@" in rest and ":" in authority and not authority.rpartition(":")[2].isdigit():
-            # Said before anything is shown: what looks like a port may be half of a password.
-            raise UsageError("the password in the URI is not percent-encoded", hint="write %2F for a slash in it")
+        user, _, host = authority.rpartition("@")
+        _require_port_in(host)
         username, _, password = user.partition(":")
         return cls(Reference.located(f"{host}{slash}{rest}"), unquote(username), unquote(password))
+
+
+def _require_port_in(host: str) -> None:
+    """What looks like a port may be half of a password, so it is not shown."""
+    _, colon, port = host.rpartition(":")
+    if colon and not host.endswith("]") and not port.isdigit():
+        raise UsageError(
+            "what stands after the host's colon is no port",
+            hint="in a password, write %2F for a slash, %3F for a question mark and %40 for an @",
+        )
