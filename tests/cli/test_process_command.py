@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,53 @@ def test_help_lists_what_is_installed(run: Run, site: Site) -> None:
     for expected in ("Sources:", "sample://", "Destinations:", "ocidir://", "-f exclude", "Examples:"):
         assert expected in ran.out
     assert "-f reverse               (broken: No module named 'no_such_thing')" in ran.out
+
+
+TALKING = """
+    from types import SimpleNamespace
+    from occystrap_core.contracts import InputSpec, hookimpl
+
+    @hookimpl
+    def occystrap_inputs():
+        yield InputSpec("talking", "a sample that a server gave after all", "acme_plugin:open_input")
+
+    def open_input(address, options, settings):
+        from occystrap_core.testing.build import build_image, file, layer_tar
+        from occystrap_core.testing.memory import MemoryInput
+
+        source = MemoryInput(build_image([layer_tar(file("a", "b"))]))
+        source.traffic = SimpleNamespace(requests=9, retries=2, rate_limits=1)
+        return source
+"""
+
+
+def test_retries_and_rate_limits_are_told(run: Run, site: Site, tmp_path: Path) -> None:
+    site.install("acme", offers={"inputs": {"talking": "acme_plugin"}}, acme_plugin=TALKING)
+    ran = run("process", "talking://", f"tar://{tmp_path}/out.tar", "-O", "json")
+    match = SUMMARY.fullmatch(ran.err)
+    assert match
+    assert match[3] == ", 2 retries, 1 rate limits, verified OK"
+    assert (parsed(ran)["retries"], parsed(ran)["rate_limits"]) == (2, 1)
+
+
+def _paths(value: object, where: str = "") -> Iterator[str]:
+    """`images[].layers[].digest` and the like, as the page writes them."""
+    if isinstance(value, list):
+        for below in value:
+            yield from _paths(below, f"{where}[]")
+    elif isinstance(value, dict) and where != "details":
+        for key, below in value.items():
+            path = f"{where}.{key}" if where else key
+            yield path
+            yield from _paths(below, path)
+
+
+def test_every_key_of_the_json_is_documented(run: Run, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    commands = (
+        ("process", "sample://", f"tar://{tmp_path}/out.tar"),
+        ("plugins", "list"),
+        ("plugins", "info", "exclude"),
+    )
+    paths = {path for command in commands for path in _paths(parsed(run(*command, "-O", "json")))}
+    assert {path for path in paths if f"`{path}`" not in page} == set()
