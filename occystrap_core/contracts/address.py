@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
@@ -17,8 +17,8 @@ class Address:
     """
 
     scheme: str
-    target: str
-    pairs: tuple[tuple[str, str], ...] = ()
+    target: str = field(repr=False)
+    pairs: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -43,7 +43,9 @@ class Address:
         return Path(target)
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.target}"
+        """Fit to be shown: without user, password and options."""
+        authority, slash, rest = self.target.partition("/")
+        return f"{self.scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

@@ -30,9 +30,13 @@ _HELP = "occystrap_help"
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "on"}), frozenset({"false", "no", "0", "off"})
 
 
-def option(default: Any = None, *, help: str, required: bool = False, aliases: tuple[str, ...] = ()) -> Any:
-    """A field of an options dataclass. `aliases` are other keys that users may write."""
-    return dataclasses.field(default=default, metadata={_HELP: help, _REQUIRED: required, _ALIASES: aliases})
+def option(
+    default: Any = None, *, help: str, required: bool = False, aliases: tuple[str, ...] = (), secret: bool = False
+) -> Any:
+    """A field of an options dataclass. `aliases` are other keys that users may write; a `secret`
+    stays out of the options' repr."""
+    metadata = {_HELP: help, _REQUIRED: required, _ALIASES: aliases}
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

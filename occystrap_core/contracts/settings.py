@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from occystrap_core.model.media_types import Compression
@@ -17,7 +17,7 @@ class Settings:
 
     platform: Platform = DEFAULT_PLATFORM
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     insecure: bool = False
     compression: Compression | None = None
     parallel: int = 4

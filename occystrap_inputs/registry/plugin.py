@@ -16,7 +16,7 @@ class RegistryInputOptions:
     arch: str = option("", help="architecture to take from a multi-platform image", aliases=("architecture",))
     variant: str = option("", help="variant of the architecture")
     username: str = option("", help="user at this registry")
-    password: str = option("", help="password at this registry")
+    password: str = option("", help="password at this registry", secret=True)
     insecure: bool | None = option(
         None, help="plain HTTP (true) or TLS (false); this machine's registries default to HTTP"
     )

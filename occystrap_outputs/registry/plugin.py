@@ -14,7 +14,7 @@ class RegistryOutputOptions:
     """Login and form of this destination alone; empty ones are those of the global options."""
 
     username: str = option("", help="user at this registry")
-    password: str = option("", help="password at this registry")
+    password: str = option("", help="password at this registry", secret=True)
     insecure: bool | None = option(
         None, help="plain HTTP (true) or TLS (false); this machine's registries default to HTTP"
     )

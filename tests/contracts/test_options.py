@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from occystrap_core.contracts import Address, option
+from occystrap_core.contracts import Address, Settings, option
 from occystrap_core.contracts.options import describe, keys_of, parse_options, split_filter
 from occystrap_core.model.errors import OptionError, UsageError
 
@@ -24,7 +24,7 @@ class Paint:
     pattern: tuple[str, ...] = option((), help="what to paint", required=True)
     timestamp: int = option(0, help="when", aliases=("ts",))
     dry_run: bool = option(False, help="only say so")
-    password: str = option("", help="the secret")
+    password: str = option("", help="the secret", secret=True)
     colour: Colour | None = option(None, help="which")
 
 
@@ -80,6 +80,16 @@ def test_help_can_describe_every_option() -> None:
     assert shown["pattern"] == ("list", True, ())
     assert shown["timestamp"] == ("int", False, ("ts",))
     assert shown["colour"] == ("red|blue", False, ())
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = [
+        repr(paint("paint:pattern=a,password=hush")),
+        repr(Settings(password="hush")),
+        *(f"{a!r} {a}" for a in [Address.parse("registry://me:hush@host:5000/image?password=hush")]),
+    ]
+    assert not [text for text in shown if "hush" in text]
+    assert str(Address.parse("registry://me:hush@host:5000/image")) == "registry://host:5000/image"
 
 
 class TestAddress:
