@@ -58,7 +58,7 @@ def global_options(*, at_root: bool) -> list[click.Parameter]:
         option("--verify/--no-verify", env="VERIFY", default=True, show_default=True,
                help="Look at the result after writing it."),
         option("--verify-full", env="VERIFY_FULL", is_flag=True, help="Read every byte of the result back."),
-        option("--no-plugins", is_flag=True, help="Use the built-in plugins only."),
+        option("--no-plugins", is_flag=True, help="Use the built-in plugins only; OCCYSTRAP_PLUGINS=A,B allows some."),
         option("--strict-plugins", is_flag=True, help="Fail when any plugin that could have a say is broken."),
     ]  # fmt: skip
 
