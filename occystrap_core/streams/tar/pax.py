@@ -46,7 +46,9 @@ def _parsed(data: bytes) -> list[Record]:
     while position < end:
         space = data.find(b" ", position, position + _LONGEST_LENGTH)
         digits = data[position:space] if space > 0 else b""
-        length = int(digits) if digits.isdigit() else decimal(digits)
+        if not digits.isdigit():
+            raise InvalidTar("a PAX record does not begin with its length")
+        length = int(digits)
         stop = position + length
         if length < _SHORTEST_RECORD or stop > end or stop <= space + 1 or data[stop - 1] != 0x0A:
             raise InvalidTar("a PAX record does not end where it says")

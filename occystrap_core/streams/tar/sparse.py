@@ -123,27 +123,33 @@ def check(fragments: Fragments, size: int, stored: int) -> None:
         raise InvalidTar("a sparse file holds another amount of data than its map says")
 
 
-def pairs(fragments: Fragments) -> Iterator[tuple[int, int]]:
+def pairs(fragments: Iterable[int]) -> Iterator[tuple[int, int]]:
     numbers = iter(fragments)
     return zip(numbers, numbers, strict=True)
 
 
-def holes(fragments: Fragments, size: int) -> Iterator[tuple[int, int]]:
-    """Offset and length of every stretch that the archive does not store."""
+def holes(entry: Entry) -> Iterator[tuple[int, int]]:
+    """Offset and length of every stretch of a sparse file that the archive does not store."""
     position = 0
-    for offset, length in pairs(fragments):
-        if length and offset > position:
+    for offset, length in pairs(_fragments(entry) or ()):
+        if not length:
+            continue
+        if offset > position:
             yield position, offset - position
-        position = offset + length if length else position
-    if size > position:
-        yield position, size - position
+        position = offset + length
+    if _fragments(entry) is not None and entry.size > position:
+        yield position, entry.size - position
+
+
+def _fragments(entry: Entry) -> Fragments | None:
+    return getattr(entry, "fragments", None)
 
 
 def expanded(entry: Entry, limit: int = EXPANDED_LIMIT) -> Iterator[Chunk]:
     """The body as it will be once unpacked: the holes of a sparse file filled with zeros.
 
     LimitExceeded before the first byte where the file is larger than `limit`."""
-    fragments: Fragments | None = getattr(entry, "fragments", None)
+    fragments = _fragments(entry)
     if fragments is None:
         return iter(entry.body)
     if entry.size > limit:
