@@ -13,6 +13,7 @@ from occystrap_core.streams.tar.segments import padding_of
 
 NAME_ROOM, PREFIX_ROOM, OWNER_ROOM = 100, 155, 32
 _PAX_NAME = b"././@PaxHeader"
+_FIELD_RECORDS = frozenset({"path", "linkpath", "size", "uid", "gid", "uname", "gname", "mtime"})
 
 
 def _pax_block() -> bytes:
@@ -45,7 +46,7 @@ class Fields:
 
 def encode(fields: Fields) -> tuple[bytes, int]:
     """The header blocks of an entry, and where among them its own block lies."""
-    records = dict(fields.pax)
+    records = {key: value for key, value in fields.pax.items() if not _is_said_by_a_field(key)}
     name, prefix = names(fields.name, records)
     linkname = short(fields.linkname, "linkpath", NAME_ROOM, records)
     uname = short(fields.uname, "uname", OWNER_ROOM, records)
@@ -63,6 +64,10 @@ def encode(fields: Fields) -> tuple[bytes, int]:
     block = sealed(b"".join((front, USTAR_MAGIC, owner, device, prefix)).ljust(BLOCK, b"\0"))
     before = pax_header(pax.encode(records)) if records else b""
     return before + block, len(before)
+
+
+def _is_said_by_a_field(key: str) -> bool:
+    return key in _FIELD_RECORDS or key.startswith("GNU.sparse.")
 
 
 def pax_header(data: bytes) -> bytes:

@@ -20,7 +20,15 @@ GLOBAL = b"g"
 BODILESS = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
 """Kinds whose body is nothing, whatever size their header claims."""
 
+_META = frozenset({b"x", b"g", b"L", b"K", b"S", b"\0"})
+
 _NOTHING: Mapping[str, bytes] = {}
+
+
+def check_kind(kind: bytes) -> None:
+    """An entry's kind is one byte, and none that makes it the header of another."""
+    if len(kind) != 1 or kind in _META:
+        raise ValueError(f"{kind!r} is not the kind of an entry")
 
 
 class BodySource(Protocol):
@@ -153,6 +161,8 @@ class TarEntry:
         only_time = name is None and linkname is None and kind is None and size is None and body is None
         if only_time and mtime is not None and not self.at and mtime in HEADER_TIMES:
             return self._timed(mtime)
+        if kind is not None:
+            check_kind(kind)
         new_kind = self.kind if kind is None else kind
         new_size, replaces_body = self._sizes(new_kind, size, body)
         renames = (name is not None and name != self.name) or (replaces_body and self.fragments is not None)

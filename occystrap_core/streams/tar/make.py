@@ -8,7 +8,7 @@ from occystrap_core.contracts.entry import REGULAR
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.streams.tar.bodies import GivenBody
 from occystrap_core.streams.tar.encode import Fields, encode
-from occystrap_core.streams.tar.entry import BODILESS, TarEntry
+from occystrap_core.streams.tar.entry import BODILESS, TarEntry, check_kind
 
 _NO_RECORDS: Mapping[str, bytes] = {}
 
@@ -31,7 +31,8 @@ def make_entry(
 ) -> TarEntry:
     """Equal arguments give equal bytes: USTAR where it fits, else PAX, never GNU.
 
-    `size` is needed unless the body is bytes."""
+    `size` is needed unless the body is bytes. Of `pax`, records that other arguments speak of do not count."""
+    check_kind(kind)
     if size is None:
         if not isinstance(body, bytes):
             raise ValueError("a body that is not bytes needs its size")

@@ -112,6 +112,8 @@ def size(found: Mapping[str, bytes], otherwise: int) -> int:
 
 
 def encode_record(key: str, value: bytes) -> bytes:
+    if not key or "=" in key or "\0" in key:
+        raise InvalidTar(f"{key!r} cannot be the keyword of a PAX record")
     rest = b" %b=%b\n" % (encode_key(key), value)
     length = len(rest) + len(str(len(rest)))
     length = len(rest) + len(str(length))
