@@ -29,6 +29,7 @@ class CommandFailed(RuntimeError):
 _STARTER = """
 import json, os, sys, time
 report, log, *command = sys.argv[1:]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
 out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 started = time.perf_counter()
 child = os.posix_spawnp(command[0], command, os.environ, file_actions=[

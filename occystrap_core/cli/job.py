@@ -28,6 +28,7 @@ from occystrap_core.engine.layer_cache import LayerCache
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.process import process
 from occystrap_core.model.errors import UsageError, attributed
+from occystrap_core.streams.heap import keep_freed_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def run_job(session: Session, source: str, destination: str, filters: Sequence[s
     """Check everything that was asked for, then open the source and let the engine run."""
     started = time.monotonic()
     parts = _find(session, source, destination, filters)
+    keep_freed_pages()
     opened = parts.source.open(session.settings)
     talking: list[object] = [opened]
     try:
