@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -225,7 +226,7 @@ def test_every_exit_code_is_documented() -> None:
     assert all(f"`{code}`" in codes for code in raised)
 
 
-# Configuration and limits
+# Configuration
 
 
 def test_the_configuration_that_is_shown_is_valid(tmp_path: Path) -> None:
@@ -243,6 +244,32 @@ def test_the_keys_of_the_configuration_are_documented() -> None:
     assert rows - {"key"} == set(policy.Policy._fields)
     assert policy.SYSTEM_FILE in page("docs/configuration.md").text
 
+
+# Architecture
+
+
+def test_the_files_that_the_architecture_names_exist() -> None:
+    spans = code_spans(page("docs/architecture.md").prose())
+    files = [
+        span for span in spans if re.fullmatch(r"[\w./]+(\.py|/)|occystrap_\w+(/\w+)*|(engine|kit|streams)/\w+", span)
+    ]
+    assert len(files) > 10
+    for file in files:
+        assert (ROOT / file).exists() or (ROOT / "occystrap_core" / file).exists(), file
+
+
+def test_every_dependency_has_its_reason() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[<>=~! ]", requirement)[0] for requirement in declared}
+    explained = {
+        name
+        for cells in table_rows(page("docs/architecture.md").section("Dependencies"))
+        for name in cells[0].split(", ")
+    }
+    assert explained - {"package"} == names
+
+
+# Limits
 
 LIMITS = {
     "a manifest, index, config or other JSON document": f"{strict_json.MAX_BYTES // MIB} MiB",
