@@ -8,6 +8,7 @@ from typing import cast
 from occystrap_core.contracts import Chunk
 from occystrap_core.kit.distribution.client import RegistryClient
 from occystrap_core.kit.distribution.failures import Transient
+from occystrap_core.kit.distribution.upload import Spent
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import DigestMismatch
 from occystrap_core.streams.spool import Spool
@@ -26,9 +27,11 @@ class PassingBlob:
         """Whether the registry has it now; where not, `spool` holds all of it for another attempt."""
         try:
             client.put_passing_blob(self._blob.digest, self._blob.size, self._kept_aside())
-        except Transient:
+        except Transient as error:
             if not self._source_failure:
                 self._spool.fill(self._chunks)
+                if not isinstance(error, Spent):
+                    client.await_retry(error)
                 return False
         finally:
             # What the source raised comes back through the upload, in other words.

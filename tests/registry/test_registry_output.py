@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from occystrap_core.contracts import Settings, Slot
 from occystrap_core.model.errors import DigestMismatch, OptionError, TransferError
 from occystrap_core.model.media_types import Compression, Family
-from occystrap_core.testing.build import BuiltImage, build_artifact, build_image, build_index, layer_tar
-from occystrap_core.testing.registry import EmbeddedRegistry, Fault
+from occystrap_core.testing.build import BuiltImage, BuiltLayer, build_artifact, build_image, build_index, layer_tar
+from occystrap_core.testing.registry import EmbeddedRegistry, Fault, TokenGate
+from occystrap_outputs.registry.output import RegistryOutput
 from tests.registry.opening import destination, push, put_blobs, source
 
 
@@ -171,3 +174,31 @@ def test_a_receipt_holds_no_secret_but_knows_the_login(embedded: EmbeddedRegistr
     assert "hunter2" not in repr(receipt)
     assert receipt.settings and (receipt.settings.username, receipt.settings.password) == ("ann", "hunter2")
     assert source(receipt.uri, receipt.settings).root().digest == image.root.digest
+
+
+def put_passing(output: RegistryOutput, layer: BuiltLayer) -> None:
+    """As the engine hands over a blob that it copies: its name is known beforehand."""
+    output.keep(output.put_blob([layer.blob], Slot(0, layer.descriptor)), layer.descriptor, None)
+
+
+def test_bytes_that_come_once_survive_a_login_in_the_middle(image: BuiltImage) -> None:
+    """A body cannot be sent a second time when the first was answered with 401: what was kept aside is."""
+    with EmbeddedRegistry(gate=TokenGate(uses=1)) as guarded:
+        output = destination(uri(guarded))
+        put_passing(output, image.layers[0])
+        assert output.client.has_blob(image.layers[0].descriptor.digest)
+        assert output.traffic.retries == 0, "a login is none"
+        output.abort()
+
+
+def test_a_failure_of_bytes_that_come_once_counts_as_a_retry_and_waits(
+    embedded: EmbeddedRegistry, image: BuiltImage
+) -> None:
+    embedded.fail(Fault("PUT", "/blobs/uploads", status=429, headers={"Retry-After": "1"}))
+    output = destination(uri(embedded))
+    started = time.monotonic()
+    put_passing(output, image.layers[0])
+    assert time.monotonic() - started >= 1
+    assert output.client.has_blob(image.layers[0].descriptor.digest)
+    assert (output.traffic.retries, output.traffic.rate_limits) == (1, 1)
+    output.abort()

@@ -14,6 +14,7 @@ from occystrap_core.kit.distribution.auth import Login
 from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.credentials import Credentials, stored_credentials
 from occystrap_core.kit.distribution.download import Download
+from occystrap_core.kit.distribution.failures import Transient
 from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
 from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, identified
 from occystrap_core.kit.distribution.origin import registry_origin
@@ -129,6 +130,10 @@ class RegistryClient:
         """Upload bytes that come only once, in one attempt; Transient where another may help."""
         with self._turn:
             self._upload(self._scopes).stream(digest, size, chunks)
+
+    def await_retry(self, error: Transient) -> None:
+        """Return when another attempt is due; raise `error` where the settings want none."""
+        self._session.policy.begin().failed(error)
 
     def close(self) -> None:
         self._session.close()

@@ -9,6 +9,7 @@ from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from occystrap_core.kit.distribution.auth import Scopes
+from occystrap_core.kit.distribution.failures import Transient
 from occystrap_core.kit.distribution.http import Response
 from occystrap_core.kit.distribution.manifests import claimed_digest
 from occystrap_core.kit.distribution.origin import Url
@@ -41,15 +42,23 @@ class InMemory:
         yield self._data[start:]
 
 
+class Spent(Transient):
+    """A body that comes only once was asked for again, after a login for example."""
+
+
 class _Passing:
-    """Content that is on its way, and is asked for once."""
+    """Content that is on its way, and can be sent once."""
 
     def __init__(self, size: int, chunks: Iterable[bytes]) -> None:
         self.size = size
-        self._chunks = chunks
+        self._chunks = iter(chunks)
+        self._sent = False
 
     def chunks(self, start: int = 0) -> Iterator[bytes]:
-        return iter(self._chunks)
+        if self._sent:
+            raise Spent("the upload has to begin again")
+        self._sent = True
+        return self._chunks
 
 
 class Upload:
