@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from occystrap_core.contracts.progress import Progress
 
+_PACKAGES = ("occystrap_core", "occystrap_inputs", "occystrap_outputs", "occystrap_filters", "occystrap_checks")
 
-def send_logs_to(progress: Progress, *, verbose: bool, debug: bool) -> None:
-    """Warnings always; with `verbose` all that Occystrap logs, with `debug` all that anybody does."""
-    logging.basicConfig(handlers=[_ToProgress(progress)], level=logging.DEBUG if debug else logging.WARNING, force=True)
-    for name in ("occystrap_core", "occystrap_inputs", "occystrap_outputs", "occystrap_filters", "occystrap_checks"):
-        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.NOTSET)
+
+def send_logs_to(progress: Progress, *, verbose: bool, debug: bool) -> Callable[[], None]:
+    """Warnings always; with `verbose` all that Occystrap logs, with `debug` all that anybody does.
+
+    What this returns ends it: the next run in this process has a progress of its own.
+    """
+    root, handler = logging.getLogger(), _ToProgress(progress)
+    level_before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG if debug else logging.WARNING)
+    _set_own_level(logging.DEBUG if verbose else logging.NOTSET)
+
+    def stop() -> None:
+        root.removeHandler(handler)
+        root.setLevel(level_before)
+        _set_own_level(logging.NOTSET)
+
+    return stop
+
+
+def _set_own_level(level: int) -> None:
+    for name in _PACKAGES:
+        logging.getLogger(name).setLevel(level)
 
 
 class _ToProgress(logging.Handler):

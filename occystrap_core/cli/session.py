@@ -11,6 +11,7 @@ A command of a plugin gets it from click:
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class Session:
         self.strict_plugins = "--strict-plugins" in arguments
         self.debug = "--debug" in arguments
         self._progress: ClosableProgress | None = None
+        self._stop_logs: Callable[[], None] = _nothing
 
     def __enter__(self) -> Session:
         return self
@@ -48,6 +50,7 @@ class Session:
     def close(self) -> None:
         if self._progress is not None:
             self._progress.close()
+        self._stop_logs()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -71,7 +74,7 @@ class Session:
             from occystrap_core.cli.progress import progress_on
 
             self._progress = progress_on(sys.stderr, quiet=self.value("quiet"), verbose=self.verbose)
-            send_logs_to(self._progress, verbose=self.verbose, debug=self.debug)
+            self._stop_logs = send_logs_to(self._progress, verbose=self.verbose, debug=self.debug)
         return self._progress
 
     def warn(self, text: str) -> None:
@@ -147,6 +150,10 @@ class Session:
         if self.given("password") and self.value("password"):
             raise UsageError("--password and --password-stdin cannot both be given")
         return sys.stdin.readline().rstrip("\r\n")
+
+
+def _nothing() -> None:
+    pass
 
 
 pass_session = click.make_pass_decorator(Session)

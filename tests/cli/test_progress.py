@@ -107,13 +107,14 @@ def test_log_lines_go_where_everything_else_goes(verbose: bool, debug: bool) -> 
     stream = io.StringIO()
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    stop = send_logs_to(Lines(stream, verbose=verbose), verbose=verbose, debug=debug)
     try:
-        send_logs_to(Lines(stream, verbose=verbose), verbose=verbose, debug=debug)
         logging.getLogger("httpcore").debug("theirs")
         logging.getLogger("occystrap_core.kit").debug("ours\x1b")
         logging.getLogger("acme").warning("careful")
     finally:
-        root.handlers[:], root.level = before
+        stop()
+    assert (root.handlers, root.level) == before, "the next run in this process has a stream of its own"
     text = stream.getvalue()
     assert ("theirs" in text) is debug
     assert (r" DEBUG: ours\x1b" in text) is verbose
