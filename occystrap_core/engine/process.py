@@ -21,7 +21,7 @@ from occystrap_core.engine.transfer import LayerTransfer
 from occystrap_core.engine.verification import run_verifiers
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import UsageError, attributed
+from occystrap_core.model.errors import OccystrapError, UsageError, attributed
 from occystrap_core.model.image import Image, Index, images_of
 
 
@@ -87,8 +87,7 @@ class _Run:
         self._require_unmodified(root)
         with attributed("destination"):
             receipt = self.output.commit(root)
-        if self.request.layer_cache:
-            self.request.layer_cache.save()
+        self._save_layer_cache()
         return receipt
 
     def written(self, receipt: Receipt) -> Written:
@@ -157,6 +156,15 @@ class _Run:
         self.documents.append(document)
         with attributed("destination"):
             self.output.put_document(document)
+
+    def _save_layer_cache(self) -> None:
+        """The image is where it belongs: a cache that cannot be written is no reason to fail."""
+        if self.request.layer_cache is None:
+            return
+        try:
+            self.request.layer_cache.save()
+        except OccystrapError as error:
+            self.notes.append(f"the layer cache was not saved: {error.message}")
 
     def _require_unmodified(self, root: Descriptor) -> None:
         reason = self.output.cannot_modify_reason()
