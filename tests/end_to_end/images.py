@@ -22,13 +22,16 @@ from occystrap_core.testing.build import (
     whiteout,
 )
 
+NET_RAW = bytes.fromhex("0100000200200000" + "00" * 12)
+"""The file capability that ping has."""
+
 BASE = layer_tar(
     directory("etc", mtime=1_600_000_000),
     file("etc/motd", "hello\n", mtime=1_600_000_001),
     file("etc/gone", "soon\n", mtime=1_600_000_002),
     symlink("etc/link", "motd", mtime=1_600_000_003),
     hardlink("etc/again", "etc/motd", mtime=1_600_000_004),
-    file("bin/ping", b"\x7fELF" * 999, mode=0o4755, xattrs={"security.capability": b"\x01\x00\x00\x02\xff\x00"}),
+    file("bin/ping", b"\x7fELF" * 999, mode=0o4755, xattrs={"security.capability": NET_RAW}),
     file("a/" + "long" * 50, "PAX", uid=3_000_000, mtime=1_600_000_005.25),
 )
 MIDDLE = layer_tar(
