@@ -9,7 +9,7 @@ from typing import IO
 
 from tqdm.std import tqdm
 
-from occystrap_core.cli.progress import finished_line, warning
+from occystrap_core.cli.messages import finished_line, warning
 from occystrap_core.cli.rendering import safe
 from occystrap_core.contracts.progress import Task
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from occystrap_core.cli.job import Done
-from occystrap_core.cli.rendering import as_json, format_size, safe, without_credentials
+from occystrap_core.cli.rendering import as_json, format_size, plural, safe, without_credentials
 from occystrap_core.cli.session import Session
 from occystrap_core.contracts.finding import Finding, Severity
 from occystrap_core.engine.assemble import AssembledImage
@@ -49,8 +49,15 @@ def summary(done: Done) -> str:
     if done.rate_limits:
         parts.append(f"{done.rate_limits} rate limits")
     if outcome.verified:
-        parts.append(f"{len(outcome.errors)} verify errors" if outcome.errors else "verified OK")
+        parts.append(_verdict(outcome))
     return f"Summary: {', '.join(parts)}"
+
+
+def _verdict(outcome: Outcome) -> str:
+    warnings = sum(finding.severity is Severity.WARNING for finding in outcome.findings)
+    if outcome.errors:
+        return f"{len(outcome.errors)} verify errors"
+    return f"verified with {plural(warnings, 'warning')}" if warnings else "verified OK"
 
 
 def report_lines(outcome: Outcome) -> Iterator[str]:

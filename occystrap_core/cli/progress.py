@@ -6,7 +6,8 @@ import threading
 import time
 from typing import IO, Protocol
 
-from occystrap_core.cli.rendering import YELLOW, coloured, format_size, plural, safe
+from occystrap_core.cli.messages import finished_line, warning, write_line
+from occystrap_core.cli.rendering import format_size, plural, safe
 from occystrap_core.contracts.progress import Progress, Task
 
 INTERVAL = 10.0
@@ -123,16 +124,3 @@ class _Counted:
     def title_and_share(self) -> str:
         share = f"{100 * self.count // self._total} %" if self._total else format_size(self.count)
         return f"{safe(self.title)} {share}"
-
-
-def warning(line: str, stream: IO[str]) -> str:
-    return f"{coloured('Warning:', YELLOW, stream)} {safe(line)}"
-
-
-def finished_line(title: str, note: str) -> str:
-    return safe(f"{title}: {note or 'done'}")
-
-
-def write_line(stream: IO[str], line: str) -> None:
-    stream.write(f"{line}\n")
-    stream.flush()

@@ -21,11 +21,16 @@ from occystrap_core.kit.distribution.failures import network_failure, shown
 from occystrap_core.kit.distribution.origin import Origin, Url
 from occystrap_core.model.errors import LimitExceeded, TransferError
 
-# httpx would import its own command line, with click and rich, for nothing.
-sys.modules.setdefault("httpx._main", cast("ModuleType", None))
+# httpx would import its own command line with click and rich, and decoders, for nothing.
+_UNWANTED = [name for name in ("httpx._main", "zstandard", "brotli", "brotlicffi") if name not in sys.modules]
+for _name in _UNWANTED:
+    sys.modules[_name] = cast("ModuleType", None)
 
-import httpx  # noqa: E402 - the line above must come first
+import httpx  # noqa: E402 - the lines above must come first
 from httpx import Headers, Response  # noqa: E402
+
+for _name in _UNWANTED:
+    del sys.modules[_name]
 
 __all__ = ["Headers", "HttpClient", "Response", "read_capped"]
 
