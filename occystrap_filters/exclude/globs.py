@@ -41,7 +41,7 @@ def compile_globs(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | No
 def _translated(pattern: str) -> str:
     anchored = re.sub(r"\A(?:\.?/)+", "", pattern).rstrip("/")
     if not anchored:
-        raise OptionError(f"filter 'exclude': option 'pattern': {pattern!r} names no path")
+        raise OptionError(f"option 'pattern': {pattern!r} names no path")
     *earlier, last = _pieces(anchored)
     return "".join(map(_earliest, earlier)) + _anywhere(last)
 

@@ -20,7 +20,7 @@ def open_filter(options: InspectOptions, context: FilterContext) -> Inspect:
     file = options.file
     if file.is_dir() or not file.parent.is_dir():
         reason = "is a directory" if file.is_dir() else "is in a directory that does not exist"
-        raise OptionError(f"filter 'inspect': option 'file': {str(file)!r} {reason}")
+        raise OptionError(f"option 'file': {str(file)!r} {reason}")
     return Inspect(file, context.label)
 
 

@@ -22,7 +22,7 @@ _TIMES = frozenset({"mtime", "atime", "ctime", "LIBARCHIVE.creationtime"})
 def open_filter(options: NormalizeOptions, context: FilterContext) -> NormalizeTimestamps:
     if not 0 <= options.timestamp <= LATEST:
         raise OptionError(
-            f"filter 'normalize-timestamps': option 'timestamp': {options.timestamp} is not a time from 0 to {LATEST}",
+            f"option 'timestamp': {options.timestamp} is not a time from 0 to {LATEST}",
             hint="write seconds since 1970",
         )
     return NormalizeTimestamps(options)

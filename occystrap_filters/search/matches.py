@@ -58,9 +58,7 @@ def matcher(pattern: str, regex: bool) -> Callable[[str], object]:
         try:
             return re.compile(pattern).search
         except re.error as error:
-            raise OptionError(
-                f"filter 'search': option 'pattern': {pattern!r} is not a regular expression: {error}"
-            ) from None
+            raise OptionError(f"option 'pattern': {pattern!r} is not a regular expression: {error}") from None
     matches = re.compile(fnmatch.translate(pattern)).match
     return lambda name: matches(name) or matches(name.rpartition("/")[2])
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from occystrap_core.contracts import OutputSpec, VerifierSpec, hookimpl, option
 from occystrap_core.model.media_types import Compression
 
 
-class ArchiveFormat(Enum):
+class ArchiveFormat(StrEnum):
     DOCKER = "docker"
     OCI = "oci"
 
