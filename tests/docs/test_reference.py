@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import click
 import pytest
 
-from occystrap_core import hookspecs
+from occystrap_core import contracts, hookspecs
 from occystrap_core.cli.app import app
 from occystrap_core.cli.options import global_options
 from occystrap_core.contracts import entry, filter, finding, input, output, settings, specs, verifier
@@ -73,7 +73,13 @@ DATA = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("thing", [*HOOKS, *SUITES, *PROTOCOLS], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda each: each.__name__)
+def test_every_hook_is_in_the_guide_to_plugins(hook: object) -> None:
+    [function] = functions_of(hook)
+    assert f"{signature(function)}..." in squeezed(page("docs/plugins.md").section("How a plugin is found"))
+
+
+@pytest.mark.parametrize("thing", [*SUITES, *PROTOCOLS], ids=lambda each: each.__name__)
 def test_every_signature_is_in_the_guide_to_plugins(thing: object) -> None:
     shown = squeezed(page("docs/plugins.md").text)
     functions = list(functions_of(thing))
@@ -99,6 +105,12 @@ def test_every_field_is_in_the_guide_to_plugins(thing: type) -> None:
 def test_every_field_of_a_spec_is_in_the_guide_to_plugins(spec: type) -> None:
     rows = {cells[0] for cells in table_rows(page("docs/plugins.md").section("How a plugin is found"))}
     assert {f"`{name}`" for name in get_type_hints(spec)} <= rows
+
+
+def test_every_part_of_an_option_is_in_the_guide_to_plugins() -> None:
+    parameters = inspect.signature(contracts.option).parameters
+    shown = page("docs/plugins.md").section("Options")
+    assert f"`option({', '.join(name if name == 'default' else f'{name}=…' for name in parameters)})`" in shown
 
 
 def test_every_kind_of_plugin_has_its_group_in_the_guide() -> None:
