@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from occystrap_core.contracts.specs import CommandSpec, FilterSpec, InputSpec, OutputSpec, VerifierSpec
+from occystrap_core.contracts.specs import CheckSpec, CommandSpec, FilterSpec, InputSpec, OutputSpec, VerifierSpec
 
 PROJECT = "occystrap"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -71,6 +71,23 @@ def occystrap_verifiers() -> Iterable[VerifierSpec]:  # type: ignore[empty-body]
     ...     yield VerifierSpec("acme-labels", "labels that Acme asks for", "acme.labels:LabelVerifier")
     >>> [spec.schemes for spec in occystrap_verifiers()]
     [()]
+    """
+
+
+@hookspec
+def occystrap_checks() -> Iterable[CheckSpec]:  # type: ignore[empty-body]
+    """Rules that `check` judges images by, one entry point for each, named by the rule's id.
+
+    >>> from occystrap_core.contracts import CheckSpec, Needs, Severity, hookimpl
+    >>> @hookimpl
+    ... def occystrap_checks():
+    ...     yield CheckSpec(
+    ...         "acme-label", "images say which team owns them", "acme.label:OwnerLabel", Severity.ERROR,
+    ...         Needs.DOCUMENTS, why="an image nobody owns is patched by nobody",
+    ...         example="FROM debian", remedy="add LABEL com.acme.owner=…",
+    ...     )
+    >>> [spec.name for spec in occystrap_checks()]
+    ['acme-label']
     """
 
 

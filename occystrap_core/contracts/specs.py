@@ -6,12 +6,16 @@
     output     (address, options, context: OutputContext) -> Output
     filter     (options, context: FilterContext)          -> Filter
     verifier   ()                                         -> Verifier
+    check      (context: CheckContext)                    -> Examination
     command    is a click command
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from occystrap_core.contracts.check import Needs
+from occystrap_core.contracts.finding import Severity
 
 PLUGIN_API = 1
 """The contract version. A plugin made for a newer one is refused with a clear text."""
@@ -77,4 +81,30 @@ class CommandSpec:
     api: int = PLUGIN_API
 
 
-Spec = InputSpec | OutputSpec | FilterSpec | VerifierSpec | CommandSpec
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """`name` is the rule's id and `summary` its title. `why` says why it matters, `example` shows
+    an image or a Dockerfile that breaks it, `remedy` what to do; the three make `--explain` and
+    the rules page. `kinds` limits which entries `entry` is called for, None for all. `head` is
+    how many first bytes of regular files it wants to see, `head_of` limits which (globs on the
+    path, or "executable" for files with an x bit). `content` names small files (exact paths) that
+    the view keeps for it. Findings of severity info are shown, never counted.
+    """
+
+    name: str
+    summary: str
+    implementation: str
+    severity: Severity
+    needs: Needs
+    why: str
+    example: str
+    remedy: str
+    kinds: frozenset[bytes] | None = None
+    head: int = 0
+    head_of: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    api: int = PLUGIN_API
+
+
+Spec = InputSpec | OutputSpec | FilterSpec | VerifierSpec | CommandSpec | CheckSpec

@@ -13,6 +13,7 @@ import pluggy
 from occystrap_core import hookspecs
 from occystrap_core.contracts.specs import (
     PLUGIN_API,
+    CheckSpec,
     CommandSpec,
     FilterSpec,
     InputSpec,
@@ -31,6 +32,7 @@ SPECS: dict[str, type[Spec]] = {
     "filters": FilterSpec,
     "verifiers": VerifierSpec,
     "commands": CommandSpec,
+    "checks": CheckSpec,
 }
 
 
@@ -66,6 +68,10 @@ class Plugins:
         """Every verifier that answers for an output scheme, sorted by name."""
         found = {spec.name: spec for spec in self._all("verifiers", VerifierSpec) if scheme in (spec.schemes or scheme)}
         return tuple(found[name] for name in sorted(found))
+
+    def check_specs(self) -> tuple[CheckSpec, ...]:
+        """Every rule, sorted by id."""
+        return tuple(sorted(self._all("checks", CheckSpec), key=lambda spec: spec.name))
 
     def spec(self, row: Row) -> Spec:
         """What one entry point offers, whatever its kind. Raises PluginError."""

@@ -1,0 +1,228 @@
+"""The check contract: rules that judge an image in the one pass that reads it.
+
+A rule is one module with one entry point in `occystrap.checks`, named by its id. It says what
+it needs; the engine reads each layer once for all rules, and not at all when nobody needs it.
+A rule says what it found as remarks; the engine adds the id, the severity and the remedy.
+Broken images are the point: documents come as they were found, layers with what went wrong.
+
+    class OddSizes(Examination):
+        def layer(self, layer: LayerUnderCheck) -> LayerExamination | None:
+            return OddFiles()
+
+    class OddFiles(LayerExamination):
+        def entry(self, entry: Entry) -> Iterable[Remark]:
+            return (Remark(f"{shown(entry.path)} is odd"),) if entry.size % 2 else ()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from occystrap_core.contracts.entry import Entry
+from occystrap_core.contracts.finding import Severity, Where
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.errors import OccystrapError
+from occystrap_core.model.media_types import Compression
+from occystrap_core.model.platform import Platform
+
+
+class Needs(StrEnum):
+    """What a rule needs to be read, from cheap to dear. `--fast` runs DOCUMENTS only."""
+
+    DOCUMENTS = "documents"
+    LAYERS = "layers"
+    HEADERS = "headers"
+    CONTENT = "content"
+
+
+class Role(StrEnum):
+    INDEX = "index"
+    MANIFEST = "manifest"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a rule has to say. `where` is completed with the place the engine is at; `severity`
+    overrides the rule's own for this remark."""
+
+    message: str
+    where: Where = Where()
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """A document as it was found, however broken.
+
+    `reference` is the descriptor as its parent writes it, unparsed (empty for a root that has
+    no parent). `raw` is None where it could not be had; `trouble` is why a strict reader
+    refuses it (missing, wrong digest or size, ambiguous JSON, a lying media type). `json` is a
+    lenient reading: what most parsers would see, None where there is no JSON object at all.
+    """
+
+    role: Role
+    where: Where
+    reference: Mapping[str, Any]
+    raw: bytes | None
+    trouble: OccystrapError | None
+    json: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUnderCheck:
+    """A layer as far as the documents tell: None for what they leave out or get wrong.
+
+    `reference` is its descriptor as the manifest writes it.
+    """
+
+    position: int
+    reference: Mapping[str, Any]
+    descriptor: Descriptor | None
+    diff_id: Digest | None
+    created_by: str
+    is_tar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUnderCheck:
+    """One manifest. `index` is the index entry's document it was listed in, if any."""
+
+    where: Where
+    manifest: FoundDocument
+    config: FoundDocument | None
+    layers: tuple[LayerUnderCheck, ...]
+    platform: Platform | None
+    is_artifact: bool
+    attests: str
+    parent: FoundDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """What reading a layer's blob told. `damage` is what ended the reading early, if anything did;
+    everything else then speaks of the part before. `digest` and `size` are those of the bytes as
+    stored, `diff_id` and `unpacked` of the bytes inflated (None where they could not be).
+    """
+
+    layer: LayerUnderCheck
+    digest: Digest | None = None
+    size: int = 0
+    compression: Compression | None = None
+    magic: bytes = b""
+    members: int = 0
+    skippable_first: bool = False
+    window: int = 0
+    diff_id: Digest | None = None
+    unpacked: int = 0
+    entries: int = 0
+    has_end: bool = True
+    trailing_bytes: int = 0
+    damage: OccystrapError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One path as one layer has it. `path` has no leading or trailing slash."""
+
+    path: bytes
+    layer: int
+    kind: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    linkname: bytes
+
+
+class View(Protocol):
+    """The layers laid over each other: what a container sees, and who it comes from."""
+
+    @property
+    def facts(self) -> tuple[LayerFacts, ...]: ...
+
+    def find(self, path: bytes) -> Seen | None:
+        """What is at `path` in the end, symlinks among its parents followed, itself not."""
+        ...
+
+    def follow(self, path: bytes) -> Seen | None:
+        """As find, with a symlink at the end followed, too; None for one that leads nowhere."""
+        ...
+
+    def below(self, layer: int, path: bytes) -> Seen | None:
+        """What the layers before `layer` left at exactly `path`."""
+        ...
+
+    def final(self) -> Iterator[Seen]:
+        """Everything that is there in the end, in no particular order."""
+        ...
+
+    def hidden_bytes(self) -> tuple[int, ...]:
+        """For each layer, how many bytes of lower layers' files it deletes or writes anew."""
+        ...
+
+    def content(self, path: bytes) -> bytes | None:
+        """The content of a small file that a rule asked for with `CheckSpec.content`, as it is in the end."""
+        ...
+
+
+class LayerExamination:
+    """One rule's work on one layer, by one thread. Override what the rule needs."""
+
+    def entry(self, entry: Entry) -> Iterable[Remark]:
+        """Every entry of the kinds that the rule's spec names, in the order of the archive."""
+        return ()
+
+    def head(self, entry: Entry, data: bytes) -> Iterable[Remark]:
+        """The first bytes of a regular file, for rules whose spec asks for `head`."""
+        return ()
+
+    def finish(self, facts: LayerFacts) -> Iterable[Remark]:
+        """The layer is read, to its end or to where it is damaged."""
+        return ()
+
+
+class Examination:
+    """One rule's work on everything that is checked in one run. Override what the rule needs."""
+
+    def document(self, document: FoundDocument) -> Iterable[Remark]:
+        """Each document once: indexes, manifests, configs, from the root down."""
+        return ()
+
+    def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
+        """Each image once, its documents read."""
+        return ()
+
+    def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination | None:
+        """The work on a layer; called for tar layers only, from several threads."""
+        return None
+
+    def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
+        """Each image once more, all its layers read."""
+        return ()
+
+
+class Check(Protocol):
+    """What a spec's implementation is: called once for each run."""
+
+    def __call__(self, context: CheckContext) -> Examination: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """`targets` are the engines an image must work on, with the oldest version of each:
+    ("docker", (20, 10)) …; empty where the user named none. `now` is the time of the run, in
+    seconds since 1970. `has_blob` asks the source whether it has a blob, without reading it:
+    None where the source cannot tell."""
+
+    targets: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    now: float = 0.0
+    has_blob: HasBlob | None = None
+
+
+class HasBlob(Protocol):
+    def __call__(self, descriptor: Descriptor) -> bool | None: ...
