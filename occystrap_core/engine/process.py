@@ -111,7 +111,7 @@ class _Run:
         transfer = LayerTransfer(self.request, self.output, stop, _threads_each(self.request, plans))
         workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
         results = iter(run_all(transfer.run, plans, workers, stop))
-        self.notes.extend(transfer.notes)
+        self.notes.extend(sorted(transfer.notes))
         for image in images:
             self._assemble(image, [next(results) for _ in image.layers])
 

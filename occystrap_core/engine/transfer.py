@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import Output
 from occystrap_core.contracts.progress import Task
 from occystrap_core.engine.layer_cache import CachedLayer, recipe_of
@@ -15,7 +17,8 @@ from occystrap_core.engine.outcome import Request
 from occystrap_core.engine.schedule import Stop
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.layer import SealedLayer
-from occystrap_core.streams.codec import codec_version
+from occystrap_core.model.media_types import Compression
+from occystrap_core.streams.codec import codec_version, sniff
 
 
 @dataclass(slots=True)
@@ -41,15 +44,27 @@ class LayerTransfer:
         request = self.request
         task = request.progress.start(str(plan), plan.layer.descriptor.size)
         work = LayerPass(
-            plan, request.source, self.output, request.filters, request.settings, self._tap(task), self.threads
+            plan, request.source, self.output, request.filters, request.settings, self._tap(plan, task), self.threads
         )
         result = work.run()
         task.done("already there" if result.sealed.reused else "")
         self._learn(plan, result.sealed)
         return result
 
-    def _tap(self, task: Task) -> Tap:
-        return lambda chunks: self.stop.tap(chunks, task)
+    def _tap(self, plan: LayerPlan, task: Task) -> Tap:
+        def tap(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+            passing = self.stop.tap(chunks, task)
+            head = next(passing, b"")
+            self._note_wrong_name(plan, sniff(bytes(head[:16])) or Compression.NONE)
+            yield head
+            yield from passing
+
+        return tap
+
+    def _note_wrong_name(self, plan: LayerPlan, found: Compression) -> None:
+        """Such a layer is read for what it is, but other tools may believe its media type."""
+        if plan.layer.is_tar and found is not plan.declared:
+            self.notes.append(f"{plan} is stored as {found}, its media type says {plan.declared}")
 
     def _from_cache(self, plan: LayerPlan) -> PassResult | None:
         cache = self.request.layer_cache
