@@ -97,4 +97,4 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 def code_spans(text: str) -> set[str]:
-    return set(re.findall(r"`([^`]+)`", text))
+    return set(re.findall(r"`([^`\n]+)`", text))

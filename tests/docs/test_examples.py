@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -18,7 +20,7 @@ import pytest
 from occystrap_core.cli import job
 from tests.cli.conftest import Ran, quiet_surroundings, run
 from tests.docs import shell
-from tests.docs.pages import Fence, Page, all_pages, page
+from tests.docs.pages import ROOT, Fence, Page, all_pages, page
 from tests.peers import Registry
 
 __all__ = ["quiet_surroundings", "run"]
@@ -102,6 +104,33 @@ def only_checked(session: object, source: str, destination: str, filters: tuple[
     """`process` without doing anything: names, options and URIs are looked at, then it is over."""
     job._find(session, source, destination, filters)  # type: ignore[arg-type]
     raise click.exceptions.Exit(0)
+
+
+_DEMO = """
+import importlib.machinery, importlib.util, sys
+from pathlib import Path
+
+loader = importlib.machinery.SourceFileLoader("dev", sys.argv[1])
+dev = importlib.util.module_from_spec(importlib.util.spec_from_loader("dev", loader))
+loader.exec_module(dev)
+dev.set_up = lambda extra: None
+dev.ROOT, dev.WORK, dev.VENV = Path.cwd(), Path.cwd() / ".work", Path(sys.prefix)
+sys.exit(dev.main(["demo"]))
+"""
+
+
+def test_the_demo_prints_what_the_readme_says(desk: Path) -> None:
+    first = next(page("README.md").fences())
+    begin = "$ ./dev demo\n…\n"
+    assert first.text.startswith(begin)
+    done = subprocess.run(
+        [sys.executable, "-u", "-B", "-c", _DEMO, ROOT / "dev"],
+        cwd=desk,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert shell.matches(first.text.removeprefix(begin), done.stdout), done.stdout
 
 
 def test_there_are_examples() -> None:
