@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,10 +184,13 @@ def test_a_layer_in_a_compression_that_images_do_not_use(tmp_path: Path) -> None
 
 
 def test_a_sparse_layer_is_refused(tmp_path: Path) -> None:
-    pax = {"GNU.sparse.major": b"0", "GNU.sparse.minor": b"1", "GNU.sparse.numblocks": b"1",
-           "GNU.sparse.map": b"0,5", "GNU.sparse.size": b"500"}  # fmt: skip
-    sparse = make_entry(b"l", body=b"12345", pax=pax)
-    refuses(write_archive(tmp_path / "a.tar", CONFIG, sparse, LISTED), InvalidImage, "sparse file")
+    sparse = tarfile.TarInfo("l")
+    sparse.size = 5
+    said = {"major": "0", "minor": "1", "numblocks": "1", "map": "0,5", "size": "500"}
+    sparse.pax_headers = {f"GNU.sparse.{key}": value for key, value in said.items()}
+    entry = sparse.tobuf(tarfile.PAX_FORMAT) + b"12345".ljust(512, b"\0")
+    (tmp_path / "a.tar").write_bytes(entry + layer_tar(CONFIG, LISTED))
+    refuses(tmp_path / "a.tar", InvalidImage, "sparse file")
 
 
 # The archive as such
@@ -247,8 +251,9 @@ def test_a_header_that_claims_more_than_there_is(tmp_path: Path) -> None:
 
 def test_a_header_whose_extensions_have_no_end(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
-    long_name = make_entry(b"././@LongLink", b"L", body=b"", size=0).raw
-    path.write_bytes(long_name * 20_000 + layer_tar(CONFIG))
+    long_name = tarfile.TarInfo("././@LongLink")
+    long_name.type = tarfile.GNUTYPE_LONGNAME
+    path.write_bytes(long_name.tobuf(tarfile.GNU_FORMAT) * 20_000 + layer_tar(CONFIG))
     with pytest.raises(OccystrapError):
         opened(path)
 
