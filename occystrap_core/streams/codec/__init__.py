@@ -10,29 +10,33 @@ from collections.abc import Generator, Iterable
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec.limits import DEFAULT_LIMITS, InflateLimits
+from occystrap_core.streams.codec.notes import StreamNotes
 from occystrap_core.streams.codec.sniff import sniff
 from occystrap_core.streams.reading import reading
 
-__all__ = ["DEFAULT_LIMITS", "InflateLimits", "codec_version", "deflate", "inflate", "sniff"]
+__all__ = ["DEFAULT_LIMITS", "InflateLimits", "StreamNotes", "codec_version", "deflate", "inflate", "sniff"]
 
 
 def inflate(
-    chunks: Iterable[Chunk], compression: Compression, limits: InflateLimits = DEFAULT_LIMITS
+    chunks: Iterable[Chunk],
+    compression: Compression,
+    limits: InflateLimits = DEFAULT_LIMITS,
+    notes: StreamNotes | None = None,
 ) -> Generator[Chunk, None, None]:
     """The uncompressed bytes, to the end of the last gzip member or zstd frame.
 
     Raises CorruptStream for data that is damaged, cut short or followed by anything else,
     LimitExceeded for what is larger than `limits`. Pieces are at most 1 MiB, whatever the ratio.
-    Compression.NONE hands `chunks` on as they are.
+    Compression.NONE hands `chunks` on as they are. `notes` is filled in while the stream is read.
     """
     if compression is Compression.GZIP:
         from occystrap_core.streams.codec.gzip_reader import inflate_gzip
 
-        return inflate_gzip(chunks, limits)
+        return inflate_gzip(chunks, limits, notes or StreamNotes())
     if compression is Compression.ZSTD:
         from occystrap_core.streams.codec.zstd_reader import inflate_zstd
 
-        return inflate_zstd(chunks, limits)
+        return inflate_zstd(chunks, limits, notes or StreamNotes())
     return _unchanged(chunks)
 
 

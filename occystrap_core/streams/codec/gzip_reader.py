@@ -15,6 +15,7 @@ from isal import igzip_lib, isal_zlib
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.errors import CorruptStream
 from occystrap_core.streams.codec.limits import InflateLimits, Meter
+from occystrap_core.streams.codec.notes import StreamNotes
 from occystrap_core.streams.codec.source import Source
 from occystrap_core.streams.reading import reading
 
@@ -26,18 +27,19 @@ _LONGEST_TEXT = 512  # Go reads no longer one
 _INFLATE_ERROR = cast(type[Exception], igzip_lib.IsalError)
 
 
-def inflate_gzip(chunks: Iterable[Chunk], limits: InflateLimits) -> Generator[bytes, None, None]:
+def inflate_gzip(chunks: Iterable[Chunk], limits: InflateLimits, notes: StreamNotes) -> Generator[bytes, None, None]:
     meter = Meter(limits)
     with reading(chunks) as incoming:
         source = Source(incoming, meter, "gzip")
-        for piece in filter(None, _members(source)):
+        for piece in filter(None, _members(source, notes)):
             meter.passed(len(piece))
             yield piece
 
 
-def _members(source: Source) -> Iterator[bytes]:
+def _members(source: Source, notes: StreamNotes) -> Iterator[bytes]:
     while True:
         _read_header(source)
+        notes.members += 1
         yield from _member(source)
         if not source.has_more():
             return

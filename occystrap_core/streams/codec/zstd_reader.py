@@ -14,32 +14,37 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.errors import CorruptStream, LimitExceeded
 from occystrap_core.streams.codec import zstd_format
 from occystrap_core.streams.codec.limits import InflateLimits, Meter
+from occystrap_core.streams.codec.notes import StreamNotes
 from occystrap_core.streams.codec.source import Source
 from occystrap_core.streams.reading import reading
 
 _PIECE = 4 * zstd_format.LARGEST_BLOCK
 
 
-def inflate_zstd(chunks: Iterable[Chunk], limits: InflateLimits) -> Generator[bytes, None, None]:
+def inflate_zstd(chunks: Iterable[Chunk], limits: InflateLimits, notes: StreamNotes) -> Generator[bytes, None, None]:
     meter = Meter(limits)
     decompressor = zstandard.ZstdDecompressor(max_window_size=limits.max_window)
     with reading(chunks) as incoming:
         source = Source(incoming, meter, "zstd")
         try:
-            for piece in filter(None, _frames(source, decompressor, limits)):
+            for piece in filter(None, _frames(source, decompressor, limits, notes)):
                 meter.passed(len(piece))
                 yield piece
         except zstandard.ZstdError as error:
             raise CorruptStream(f"the zstd data is damaged: {error}") from error
 
 
-def _frames(source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits) -> Iterator[bytes]:
+def _frames(
+    source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits, notes: StreamNotes
+) -> Iterator[bytes]:
     while True:
         magic = source.exactly(4)
         if zstd_format.is_skippable(magic):
+            notes.skippable_first |= not notes.members
             _skip(source)
         elif magic == zstd_format.MAGIC:
-            yield from _frame(source, decompressor, limits)
+            notes.members += 1
+            yield from _frame(source, decompressor, limits, notes)
         else:
             raise CorruptStream("the zstd data is damaged: no frame begins where one should")
         if not source.has_more():
@@ -51,10 +56,13 @@ def _skip(source: Source) -> None:
         pass
 
 
-def _frame(source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits) -> Iterator[bytes]:
+def _frame(
+    source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits, notes: StreamNotes
+) -> Iterator[bytes]:
     first = source.exactly(1)
     rest = source.exactly(zstd_format.header_length(first[0]))
     window = zstd_format.window_size(first[0], rest)
+    notes.window = max(notes.window, window)
     if window > limits.max_window:
         raise LimitExceeded(f"a zstd frame asks for a window of {window} bytes, the limit is {limits.max_window}")
     frame = decompressor.decompressobj(write_size=_PIECE)
