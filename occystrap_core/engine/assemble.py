@@ -41,11 +41,14 @@ class AssembledImage:
 def assemble_image(
     image: Image, layers: Sequence[SealedLayer], filters: Sequence[Filter], family: Family | None
 ) -> AssembledImage:
-    config = image.config if image.is_artifact else _config(image, layers, filters)
-    manifest = _manifest(image, config, layers, None if image.is_artifact else family)
-    if not image.is_artifact and family:
+    if image.is_artifact:
+        return AssembledImage(image, image.config, _manifest(image, image.config, layers, None), tuple(layers))
+    sealed = tuple(replace(layer, blob=_in_family(layer.blob, family)) for layer in layers)
+    config = _config(image, sealed, filters)
+    manifest = _manifest(image, config, sealed, family)
+    if family:
         config = Document(config.raw, in_family(config.media_type, family))
-    return AssembledImage(image, config, manifest, tuple(layers))
+    return AssembledImage(image, config, manifest, sealed)
 
 
 def assemble_index(index: Index, children: Sequence[Descriptor | None], family: Family | None) -> Document:
@@ -71,7 +74,7 @@ def _manifest(image: Image, config: Document, layers: Sequence[SealedLayer], fam
     config_descriptor = Descriptor(config_type, config.digest, len(config.raw))
     edited = {**found, "config": _referring(config_descriptor, found["config"])}
     if "layers" in found:
-        blobs = [_in_family(layer.blob, family) for layer in layers]
+        blobs = [layer.blob for layer in layers]
         edited["layers"] = [_referring(blob, old) for blob, old in zip(blobs, found["layers"], strict=True)]
     return _converted(image.manifest, edited, family)
 

@@ -178,12 +178,13 @@ class TestCompression:
 
     def test_docker_images_become_oci_where_the_destination_asks(self) -> None:
         image, output = build_image([FILES], family=Family.DOCKER), MemoryOutput(family=Family.OCI)
-        run(image, output=output)
+        outcome = run(image, output=output)
         manifest, _ = written(output)
         assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
         assert manifest["config"]["mediaType"] == "application/vnd.oci.image.config.v1+json"
         assert manifest["layers"][0]["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip"
         assert manifest["layers"][0]["digest"] == str(image.layers[0].descriptor.digest)
+        assert outcome.images[0].layers[0].blob.media_type == manifest["layers"][0]["mediaType"]
 
     def test_zstd_has_no_docker_media_type(self) -> None:
         image = build_image([FILES], family=Family.OCI, compression=Compression.ZSTD)
