@@ -49,6 +49,7 @@ from occystrap_core.contracts.specs import (
     VerifierSpec,
 )
 from occystrap_core.contracts.verifier import Depth, Verifier, Written, WrittenImage
+from occystrap_core.model.shown import shown
 
 if TYPE_CHECKING:
     from occystrap_core.hookspecs import hookimpl
@@ -101,6 +102,7 @@ __all__ = [
     "WrittenImage",
     "hookimpl",
     "option",
+    "shown",
 ]
 
 
