@@ -189,6 +189,9 @@ class LayerExamination:
 class Examination:
     """One rule's work on everything that is checked in one run. Override what the rule needs."""
 
+    def __init__(self, context: CheckContext) -> None:
+        self.context = context
+
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         """Each document once: indexes, manifests, configs, from the root down."""
         return ()
