@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import IO
 
 RED, YELLOW = "31", "33"
@@ -87,6 +88,15 @@ def coloured(text: str, colour: str, stream: IO[str]) -> str:
 
 
 def complain(label: str, text: str, colour: str = RED) -> None:
-    """One line on stderr, `Error: …` or `Warning: …`."""
-    sys.stderr.write(f"{coloured(f'{label}:', colour, sys.stderr)} {safe(text)}\n")
-    sys.stderr.flush()
+    """One line on stderr, `Error: …` or `Warning: …`. Where that cannot be written, nobody can be told."""
+    try:
+        sys.stderr.write(f"{coloured(f'{label}:', colour, sys.stderr)} {safe(text)}\n")
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: IO[str]) -> None:
+    """Keep the interpreter from complaining, when it ends, about what could not be written."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

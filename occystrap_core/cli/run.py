@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from occystrap_core.cli.app import app
-from occystrap_core.cli.rendering import complain, safe
+from occystrap_core.cli.rendering import complain, safe, silence
 from occystrap_core.cli.session import Session
 from occystrap_core.model.errors import OccystrapError, describe_os_error
 
@@ -36,7 +36,8 @@ def run(arguments: list[str]) -> int:
         code = _answer(arguments, session)
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence(sys.stdout)
+        silence(sys.stdout)
+        silence(sys.stderr)
         return BROKEN_PIPE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # nothing may reach a user as a traceback
         session.close()
@@ -140,11 +141,3 @@ def _listen_for_signals() -> None:
 
 def _terminate(number: int, frame: object) -> NoReturn:
     raise Terminated(number)
-
-
-def _silence(stream: object) -> None:
-    """Keep the interpreter from complaining when it flushes a pipe that nobody reads."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]  # a text stream
-    except (OSError, ValueError, AttributeError):
-        return
