@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
@@ -20,7 +20,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from occystrap_core.kit.distribution.origin import IpAddress, Origin, ip_address
 from occystrap_core.kit.distribution.paced import PacedResponse
 from occystrap_core.kit.distribution.proxies import Proxy, proxy_for
-from occystrap_core.model.errors import TransferError
+from occystrap_core.model.errors import OccystrapError, TransferError
 
 BUFFER_SIZE = 256 * 1024
 _MAX_KEPT = 16
@@ -36,16 +36,31 @@ class Timeouts:
     after_upload: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The one way to a server that is not found by its origin: a daemon behind a socket.
+
+    `name` is what errors call it. `make` gives a connection that is not connected yet, for a
+    time-out; `explain` says why connecting it failed.
+    """
+
+    name: str
+    make: Callable[[float], HTTPConnection]
+    explain: Callable[[OSError], OccystrapError]
+
+
 class Connections:
-    """The connections of one registry client, shared by its threads.
+    """The connections of one client, shared by its threads.
 
     `home` is the registry. Where it sends us afterwards (a redirect, an upload's Location, a
     token realm) must not lie deeper inside a private network than the registry itself does.
+    With a `door`, every connection goes through it, and through no proxy.
     """
 
-    def __init__(self, home: Origin, timeouts: Timeouts) -> None:
+    def __init__(self, home: Origin, timeouts: Timeouts, door: Door | None = None) -> None:
         self._home = home
         self._timeouts = timeouts
+        self._door = door
         self._lock = threading.Lock()
         self._kept: dict[Origin, list[tuple[HTTPConnection, float]]] = {}
         self._home_address: IpAddress | None = None
@@ -93,17 +108,20 @@ class Connections:
             connection.close()
 
     def _opened(self, origin: Origin) -> HTTPConnection:
-        proxy = proxy_for(origin)
-        connection = _connection(origin, proxy, self._timeouts.connect)
+        proxy = None if self._door else proxy_for(origin)
+        wait = self._timeouts.connect
+        connection = self._door.make(wait) if self._door else _connection(origin, proxy, wait)
         try:
             connection.connect()
-            if proxy is None:
+            if proxy is None and self._door is None:
                 self._check_address(origin, connection)
         except UnicodeError:
             connection.close()
             raise socket.gaierror(socket.EAI_NONAME, "it is not a name that can be looked up") from None
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if self._door and isinstance(error, OSError):
+                raise self._door.explain(error) from error
             raise
         return connection
 
@@ -123,8 +141,10 @@ class Connections:
         headers: Mapping[str, str],
         body: Iterable[bytes] | None,
     ) -> tuple[HTTPResponse, Body]:
+        if self._door is None:
+            target, headers = _addressed(origin, target, headers)
         try:
-            response = self._answered(connection, method, *_addressed(origin, target, headers), body)
+            response = self._answered(connection, method, target, headers, body)
         except BaseException:
             connection.close()
             raise
@@ -140,7 +160,8 @@ class Connections:
     ) -> HTTPResponse:
         connection.sock.settimeout(self._timeouts.idle)
         try:
-            connection.request(method, target, body=body, headers=headers)
+            chunked = "Transfer-Encoding" in headers
+            connection.request(method, target, body=body, headers=headers, encode_chunked=chunked)
         except (BrokenPipeError, ConnectionResetError):
             return _early_answer(connection)
         if body is not None:
@@ -219,12 +240,25 @@ class Body:
             yield chunk
 
 
-class _Plain(HTTPConnection):
+class PlainConnection(HTTPConnection):
     response_class = PacedResponse
 
 
-class _Secure(HTTPSConnection):
+class SecureConnection(HTTPSConnection):
     response_class = PacedResponse
+
+
+class UnixConnection(PlainConnection):
+    """HTTP over the socket file `path`."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def tls_context() -> ssl.SSLContext:
@@ -242,8 +276,8 @@ def _tls_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
 def _connection(origin: Origin, proxy: Proxy | None, timeout: float) -> HTTPConnection:
     host, port = (proxy.host, proxy.port) if proxy else (origin.host, origin.port)
     if origin.scheme == "http":
-        return _Plain(host, port, timeout=timeout)
-    connection = _Secure(host, port, timeout=timeout, context=tls_context())
+        return PlainConnection(host, port, timeout=timeout)
+    connection = SecureConnection(host, port, timeout=timeout, context=tls_context())
     if proxy:
         connection.set_tunnel(origin.host, origin.port, headers=dict(proxy.headers))
     return connection

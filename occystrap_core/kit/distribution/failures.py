@@ -6,7 +6,6 @@ import socket
 import ssl
 from http.client import HTTPException, IncompleteRead
 
-from occystrap_core.kit.distribution.origin import Origin
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import InvalidJson, TransferError
 
@@ -21,9 +20,8 @@ class Transient(TransferError):
     is_rate_limit = False
 
 
-def network_failure(error: OSError | HTTPException, origin: Origin) -> TransferError:
+def network_failure(error: OSError | HTTPException, host: str) -> TransferError:
     """An error of the socket, of TLS or of the HTTP syntax, in one sentence."""
-    host = origin.netloc
     if isinstance(error, ssl.SSLCertVerificationError):
         return TransferError(
             f"the certificate of {host} is not trusted: {error.verify_message}",

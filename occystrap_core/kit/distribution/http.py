@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import cast
 
 from occystrap_core._version import VERSION
-from occystrap_core.kit.distribution.connection import Body, Connections, Timeouts
+from occystrap_core.kit.distribution.connection import Body, Connections, Door, Timeouts
 from occystrap_core.kit.distribution.failures import network_failure, shown
 from occystrap_core.kit.distribution.origin import Origin, Url
 from occystrap_core.model.errors import LimitExceeded, TransferError
@@ -48,8 +48,8 @@ _HEADERS = {
 class HttpClient:
     """Sends single requests: no redirects, no login, no retries, no cookies. Threads may share it."""
 
-    def __init__(self, home: Origin, timeouts: Timeouts) -> None:
-        self._transport = Transport(home, timeouts)
+    def __init__(self, home: Origin, timeouts: Timeouts, door: Door | None = None) -> None:
+        self._transport = Transport(home, timeouts, door)
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.Client(
             transport=self._transport, headers=_HEADERS, cookies=no_cookies, trust_env=False, follow_redirects=False
@@ -87,35 +87,37 @@ class HttpClient:
 class Transport(httpx.BaseTransport):
     """httpx over http.client."""
 
-    def __init__(self, home: Origin, timeouts: Timeouts) -> None:
-        self._connections = Connections(home, timeouts)
+    def __init__(self, home: Origin, timeouts: Timeouts, door: Door | None = None) -> None:
+        self._connections = Connections(home, timeouts, door)
+        self._name = door.name if door else ""
 
     def handle_request(self, request: httpx.Request) -> Response:
         url: Url = request.extensions["url"]
-        has_body = request.headers.get("Content-Length", "0") != "0"
+        has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
         body = cast("Iterable[bytes]", request.stream) if has_body else None
         headers = {name.decode(): value.decode() for name, value in request.headers.raw}
+        peer = self._name or url.origin.netloc
         try:
             response, stream = self._connections.exchange(request.method, url.origin, url.target, headers, body)
         except (OSError, HTTPException) as error:
-            raise network_failure(error, url.origin) from error
+            raise network_failure(error, peer) from error
         answered = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.getheaders()]
-        return Response(response.status, headers=answered, stream=_Stream(stream, url.origin))
+        return Response(response.status, headers=answered, stream=_Stream(stream, peer))
 
     def close(self) -> None:
         self._connections.close()
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, body: Body, origin: Origin) -> None:
+    def __init__(self, body: Body, peer: str) -> None:
         self._body = body
-        self._origin = origin
+        self._peer = peer
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from cast("Iterator[bytes]", iter(self._body))
         except (OSError, HTTPException) as error:
-            raise network_failure(error, self._origin) from error
+            raise network_failure(error, self._peer) from error
 
     def close(self) -> None:
         self._body.close()
