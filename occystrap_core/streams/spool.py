@@ -18,20 +18,25 @@ class Spool:
     """A temporary file without a name: nothing is left of it when the process dies.
 
     Written by one thread; what is written may be read at once, by any number of readers on
-    any threads. A full disk is an OSError from `write`.
+    any threads. A full disk is an OSError from `write` that names the directory.
     """
 
-    __slots__ = ("_file", "size")
+    __slots__ = ("_directory", "_file", "size")
 
     def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
         self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - the spool is the context
         self.size = 0
 
     def write(self, chunk: Chunk) -> None:
         write = self._file.write
         left = memoryview(chunk)
-        while len(left):
-            left = left[write(left) :]
+        try:
+            while len(left):
+                left = left[write(left) :]
+        except OSError as error:
+            error.filename = str(self._directory or tempfile.gettempdir())
+            raise
         self.size += len(chunk)
 
     def fill(self, chunks: Iterable[Chunk]) -> None:

@@ -56,13 +56,11 @@ class Staging:
         with ExitStack() as undo:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             undo.callback(path.unlink, missing_ok=True)
-            with os.fdopen(descriptor, "wb") as file:
-                write = file.write
-                for chunk in chunks:
-                    write(chunk)
-                file.flush()
-                os.fsync(descriptor)
-                size = file.tell()
+            try:
+                size = _write(descriptor, chunks)
+            except OSError as error:
+                error.filename = str(self._directory)
+                raise
             undo.pop_all()
         return StagedFile(path, size)
 
@@ -115,6 +113,17 @@ class Staging:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         self._made.extend(reversed(missing))
+
+
+def _write(descriptor: int, chunks: Iterable[Chunk]) -> int:
+    """Everything, to the disk; how much it was."""
+    with os.fdopen(descriptor, "wb") as file:
+        write = file.write
+        for chunk in chunks:
+            write(chunk)
+        file.flush()
+        os.fsync(descriptor)
+        return file.tell()
 
 
 def _refuse_links(directory: Path, name: str) -> None:
