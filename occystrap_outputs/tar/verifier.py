@@ -134,7 +134,7 @@ class _ArchiveCheck:
             return
         if stored.digest != layer.blob.digest:
             yield _error(LAYER, f"{member.name} has the digest {stored.digest}, not {layer.blob.digest}", position)
-        if layer.diff_id and plain.digest != layer.diff_id:
+        if layer.source.is_tar and layer.diff_id and plain.digest != layer.diff_id:
             yield _error(LAYER, f"{member.name} unpacks to {plain.digest}, not {layer.diff_id}", position)
 
     def _configs(self) -> Iterator[Finding]:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from occystrap_core.contracts import Depth, Finding, Severity, Written
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.media_types import Compression, Family
 from occystrap_core.streams.tar import TarReader, make_entry
-from occystrap_core.testing.build import build_image, layer_tar
+from occystrap_core.testing.build import build_image, build_layer, layer_tar
 from occystrap_outputs.tar.verifier import TarVerifier
 from tests.tar_archive.archives import LAYER, OTHER_LAYER, messages, transfer
 
@@ -179,3 +180,10 @@ def test_an_archive_of_other_members_is_read_like_ours(path: Path) -> None:
         path.write_bytes(layer_tar(*(make_entry(b"./" + name, body=body, mtime=7, uid=5) for name, body in entries)))
 
     assert messages(transfer(IMAGE, path, verifier=Tampering(path, restamp)).findings) == []
+
+
+def test_the_diff_id_of_what_is_no_tar_is_nobodys_promise(path: Path) -> None:
+    """Statements about images have configs too; the other destinations do not look at those diff_ids either."""
+    statement = build_layer(b"{}", media_type="application/vnd.in-toto+json", compression=Compression.NONE)
+    image = build_image([replace(statement, diff_id=Digest.of(b"something else"))], family=Family.OCI)
+    assert messages(transfer(image, path, format="oci").findings) == []
