@@ -51,8 +51,6 @@ class DockerSave:
 
     format = "docker"
 
-    format = "docker"
-
     def __init__(self, name: ImageName) -> None:
         found = full_reference(name)
         self._repo_tags = [str(found.name)] if found else []
