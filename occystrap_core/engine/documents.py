@@ -31,7 +31,7 @@ def read_manifest_or_index(source: Input, descriptor: Descriptor) -> Document:
     """An index or manifest whose type is beyond doubt: descriptor, body and shape agree."""
     document = read_document(source, descriptor, f"manifest {descriptor.digest.short}")
     with attributed("source"):
-        media_type = _agreed_media_type(descriptor, document.json)
+        media_type = agreed_media_type(descriptor, document.json)
     return Document(document.raw, media_type)
 
 
@@ -63,7 +63,8 @@ def children_of(index: Document, what: str) -> list[Descriptor]:
     return [Descriptor.from_json(entry, f"{what}: entry {n}") for n, entry in enumerate(entries)]
 
 
-def _agreed_media_type(descriptor: Descriptor, body: Mapping[str, Any]) -> str:
+def agreed_media_type(descriptor: Descriptor, body: Mapping[str, Any]) -> str:
+    """The type that descriptor, body and fields agree on; InvalidImage where they do not."""
     declared, embedded = descriptor.media_type, body.get("mediaType")
     what = f"manifest {descriptor.digest.short}"
     if declared in DOCKER_SCHEMA1 or body.get("schemaVersion") == 1:

@@ -1,0 +1,243 @@
+"""Reading the documents of an image that may be broken: everything is kept, nothing raises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from occystrap_core.contracts.check import FoundDocument, ImageUnderCheck, LayerUnderCheck, Role
+from occystrap_core.contracts.finding import Where
+from occystrap_core.contracts.input import Input
+from occystrap_core.engine.documents import agreed_media_type, children_of
+from occystrap_core.engine.selection import Selection, best_answers
+from occystrap_core.engine.source_tree import MAX_DEPTH, MAX_NODES
+from occystrap_core.model import media_types, strict_json
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import (
+    ContentError,
+    DigestMismatch,
+    InvalidDigest,
+    InvalidImage,
+    LimitExceeded,
+    NotFound,
+    OccystrapError,
+)
+from occystrap_core.model.image import ATTESTED_DIGEST
+from occystrap_core.model.platform import Platform
+
+MAX_LAYERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImages:
+    """Every document from the root down, and the images that are to be checked."""
+
+    documents: tuple[FoundDocument, ...]
+    images: tuple[ImageUnderCheck, ...]
+
+
+def find_documents(source: Input, selection: Selection) -> FoundImages:
+    """Raises only where there is no image to speak of: nothing at the source, or no such platform."""
+    finder = _Finder(source, selection)
+    try:
+        root = source.root()
+    except ContentError as error:
+        finder.documents.append(FoundDocument(Role.MANIFEST, Where(), {}, None, error, None))
+    else:
+        finder.manifest_or_index(root, {}, (), None)
+    return FoundImages(tuple(finder.documents), tuple(finder.images))
+
+
+@dataclass(slots=True)
+class _Finder:
+    source: Input
+    selection: Selection
+    documents: list[FoundDocument] = field(default_factory=list)
+    images: list[ImageUnderCheck] = field(default_factory=list)
+
+    def manifest_or_index(
+        self,
+        descriptor: Descriptor,
+        reference: Mapping[str, Any],
+        above: tuple[Digest, ...],
+        parent: FoundDocument | None,
+    ) -> None:
+        where = Where(index=str(above[-1]) if above else "", manifest=str(descriptor.digest))
+        found = self._document(descriptor, reference, Role.MANIFEST, where)
+        if found.json is not None and "manifests" in found.json:
+            found = _as_index(found, descriptor)
+            self.documents.append(found)
+            self._children(found, (*above, descriptor.digest))
+            return
+        self.documents.append(found)
+        if found.json is not None:
+            self.images.append(self._image(found, descriptor, parent))
+
+    def _children(self, index: FoundDocument, above: tuple[Digest, ...]) -> None:
+        entries = index.json.get("manifests") if index.json else None
+        listed = [entry if isinstance(entry, Mapping) else {} for entry in entries] if isinstance(entries, list) else []
+        known: list[tuple[Descriptor, Mapping[str, Any]]] = []
+        for number, entry in enumerate(listed):
+            try:
+                known.append((Descriptor.from_json(entry, f"entry {number}"), entry))
+            except ContentError as error:
+                where = Where(index=str(above[-1]), manifest=str(entry.get("digest", ""))[:80])
+                self.documents.append(FoundDocument(Role.MANIFEST, where, entry, None, error, None))
+        for descriptor, entry in self._wanted(known):
+            if self._may_descend(descriptor, entry, above):
+                self.manifest_or_index(descriptor, entry, above, index)
+
+    def _wanted(
+        self, children: list[tuple[Descriptor, Mapping[str, Any]]]
+    ) -> list[tuple[Descriptor, Mapping[str, Any]]]:
+        if self.selection.everything:
+            return children
+        named = [(child, child.platform) for child, _ in children if child.platform and child.platform.os]
+        unnamed = [child for child, _ in children if not (child.platform and child.platform.os)]
+        chosen: list[Descriptor] = list(unnamed)
+        for platform in self.selection.platforms:
+            answers = best_answers(platform, named)
+            if not answers and not unnamed:
+                offered = ", ".join(sorted({str(each) for _, each in named if not each.is_unknown})) or "none"
+                raise NotFound(f"no image for {platform}", side="source", hint=f"it has {offered}")
+            chosen += answers[:1]
+        return [(child, entry) for child, entry in children if any(child is each for each in chosen)]
+
+    def _may_descend(self, descriptor: Descriptor, entry: Mapping[str, Any], above: tuple[Digest, ...]) -> bool:
+        trouble: OccystrapError | None = None
+        if descriptor.digest in above:
+            trouble = InvalidImage(f"index {descriptor.digest.short} contains itself")
+        elif len(above) > MAX_DEPTH:
+            trouble = LimitExceeded(f"indexes are nested deeper than {MAX_DEPTH} levels")
+        elif len(self.documents) > MAX_NODES:
+            trouble = LimitExceeded(f"the index has more than {MAX_NODES} manifests")
+        if trouble is None:
+            return True
+        where = Where(index=str(above[-1]), manifest=str(descriptor.digest))
+        self.documents.append(FoundDocument(Role.INDEX, where, entry, None, trouble, None))
+        return False
+
+    def _image(self, manifest: FoundDocument, descriptor: Descriptor, parent: FoundDocument | None) -> ImageUnderCheck:
+        assert manifest.json is not None
+        config = self._config(manifest)
+        if config is not None:
+            self.documents.append(config)
+        layers = _layers(manifest.json, config)
+        config_type = _mapping(manifest.json.get("config")).get("mediaType")
+        has_tars = any(layer.is_tar for layer in layers)
+        return ImageUnderCheck(
+            where=manifest.where,
+            manifest=manifest,
+            config=config,
+            layers=layers,
+            platform=descriptor.platform or _platform(config),
+            is_artifact=config_type not in media_types.CONFIGS and not has_tars,
+            attests=str(descriptor.annotations.get(ATTESTED_DIGEST, "")),
+            parent=parent,
+        )
+
+    def _config(self, manifest: FoundDocument) -> FoundDocument | None:
+        assert manifest.json is not None
+        reference = manifest.json.get("config")
+        if not isinstance(reference, Mapping):
+            return None
+        try:
+            descriptor = Descriptor.from_json(reference, "config")
+        except ContentError as error:
+            return FoundDocument(Role.CONFIG, manifest.where, reference, None, error, None)
+        return self._document(descriptor, reference, Role.CONFIG, manifest.where)
+
+    def _document(
+        self, descriptor: Descriptor, reference: Mapping[str, Any], role: Role, where: Where
+    ) -> FoundDocument:
+        try:
+            raw = self.source.document(descriptor)
+        except (ContentError, NotFound, LimitExceeded) as error:
+            return FoundDocument(role, where, reference, None, error, None)
+        return FoundDocument(role, where, reference, raw, _trouble(raw, descriptor, role), _lenient(raw))
+
+
+def _trouble(raw: bytes, descriptor: Descriptor, role: Role) -> OccystrapError | None:
+    """Why a strict reader refuses these bytes."""
+    if len(raw) != descriptor.size:
+        return DigestMismatch(f"it is {len(raw)} bytes, its descriptor says {descriptor.size}")
+    if not descriptor.digest.matches(raw):
+        return DigestMismatch(f"it is not the {descriptor.digest.short} it should be")
+    if role is Role.CONFIG and descriptor.media_type not in media_types.CONFIGS:
+        return None
+    try:
+        parsed = strict_json.loads_object(raw, str(role))
+        if role is not Role.CONFIG:
+            agreed_media_type(descriptor, parsed)
+    except ContentError as error:
+        return error
+    return None
+
+
+def _lenient(raw: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(raw.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, Mapping) else None
+
+
+def _as_index(found: FoundDocument, descriptor: Descriptor) -> FoundDocument:
+    trouble = found.trouble
+    if trouble is None and found.raw is not None:
+        try:
+            children_of(Document(found.raw, descriptor.media_type), "index")
+        except ContentError as error:
+            trouble = error
+    return FoundDocument(Role.INDEX, found.where, found.reference, found.raw, trouble, found.json)
+
+
+def _layers(manifest: Mapping[str, Any], config: FoundDocument | None) -> tuple[LayerUnderCheck, ...]:
+    listed = manifest.get("layers")
+    entries = [_mapping(entry) for entry in listed[:MAX_LAYERS]] if isinstance(listed, list) else []
+    settings = _mapping(config.json if config else None)
+    diff_ids = _mapping(settings.get("rootfs")).get("diff_ids")
+    history = settings.get("history")
+    steps = [_mapping(step) for step in history] if isinstance(history, list) else []
+    commands = [str(step.get("created_by", "")) for step in steps if not step.get("empty_layer")]
+    return tuple(
+        _layer(
+            position,
+            entry,
+            diff_ids[position] if isinstance(diff_ids, list) and position < len(diff_ids) else None,
+            commands[position] if position < len(commands) else "",
+        )
+        for position, entry in enumerate(entries)
+    )
+
+
+def _layer(position: int, entry: Mapping[str, Any], diff_id: object, command: str) -> LayerUnderCheck:
+    try:
+        descriptor: Descriptor | None = Descriptor.from_json(entry, f"layer {position}")
+    except ContentError:
+        descriptor = None
+    is_tar = descriptor is not None and media_types.is_layer(descriptor.media_type)
+    return LayerUnderCheck(position, entry, descriptor, _digest(diff_id), command, is_tar)
+
+
+def _digest(text: object) -> Digest | None:
+    try:
+        return Digest.parse(text)
+    except InvalidDigest:
+        return None
+
+
+def _platform(config: FoundDocument | None) -> Platform | None:
+    try:
+        found = Platform.from_json(config.json) if config and config.json else None
+    except ContentError:
+        return None
+    return found if found and found.os and found.architecture else None
+
+
+def _mapping(found: object) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
