@@ -9,7 +9,8 @@ from occystrap_core.contracts.input import Chunk
 
 REGULAR, HARDLINK, SYMLINK, CHAR_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO = (b"0", b"1", b"2", b"3", b"4", b"5", b"6")
 """What `Entry.kind` is. Old and contiguous regular files (NUL, "7", sparse) read as REGULAR;
-any other type flag is itself."""
+any other type flag is itself. A PAX global header is an entry too, of kind `g`: it has no body,
+and `replaced` leaves it alone."""
 
 
 class Entry(Protocol):
@@ -40,7 +41,8 @@ class Entry(Protocol):
 
     @property
     def size(self) -> int:
-        """How long the file is once unpacked: for a sparse file, holes included."""
+        """How long the file is once unpacked: for a sparse file, holes included. Kinds that have
+        no body may claim a size all the same, which is reported as it stands."""
         ...
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, HARDLINK, SYMLINK
 from occystrap_core.model.errors import InvalidTar
 from occystrap_core.streams.tar import END_OF_ARCHIVE, make_entry, serialise
-from tests.tar.blocks import as_tarfile_reads, contents, one, written
+from tests.tar.blocks import as_tarfile_reads, contents, one, read, written
 
 
 def test_a_plain_file_is_one_ustar_block() -> None:
@@ -109,17 +109,29 @@ def test_keywords_that_no_record_can_have_are_refused(key: str) -> None:
 
 
 def test_records_do_not_contradict_the_other_arguments() -> None:
-    pax = {"path": b"other", "size": b"9", "mtime": b"1", "GNU.sparse.major": b"1", "comment": b"kept"}
+    pax = {"path": b"other", "size": b"9", "mtime": b"1", "comment": b"kept"}
     found = one(make_entry(b"name", mtime=5, pax=pax).raw)
     assert (found.name, found.size, found.mtime, found.pax) == (b"name", 0, 5, {"comment": b"kept"})
 
 
-@pytest.mark.parametrize("kind", [b"", b"00", b"x", b"g", b"L", b"K", b"S", b"\0"])
+def test_a_global_header_holds_its_records() -> None:
+    entry = make_entry(b"pax_global_header", b"g", pax={"comment": b"0123abcd"})
+    first, second = read(entry.raw + make_entry(b"file").raw)
+    assert (first.name, first.kind, first.pax) == (b"pax_global_header", b"g", {"comment": b"0123abcd"})
+    assert (entry.pax, second.name) == (first.pax, b"file")
+
+
+@pytest.mark.parametrize("kind", [b"", b"00", b"x", b"L", b"K", b"S", b"\0"])
 def test_kinds_that_are_none_are_refused(kind: bytes) -> None:
     with pytest.raises(ValueError, match="kind"):
         make_entry(b"name", kind)
     with pytest.raises(ValueError, match="kind"):
         make_entry(b"name").replaced(kind=kind)
+
+
+def test_no_entry_becomes_a_global_header() -> None:
+    with pytest.raises(ValueError, match="kind"):
+        make_entry(b"name").replaced(kind=b"g")
 
 
 def test_nothing_but_an_end_is_an_archive() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from occystrap_core.streams.tar import encode, header, pax
 from occystrap_core.streams.tar.header import BLOCK, cleared, put, sealed
@@ -15,11 +15,11 @@ _TYPE = header.TYPE.start
 _GNU_SPARSE = slice(386, 495)
 _STRUCTURAL = frozenset({"path", "linkpath", "size"})
 _FURTHER_TIMES = frozenset({"atime", "ctime"})
+_MTIME = frozenset({"mtime"})
 _SPARSE_MAP = frozenset({"GNU.sparse.offset", "GNU.sparse.numbytes"})
 
 
-@dataclass(frozen=True, slots=True)
-class Edits:
+class Edits(NamedTuple):
     """What to change; None leaves a field as it is. A `size` makes a sparse file a plain one."""
 
     name: bytes | None = None
@@ -43,7 +43,7 @@ def edited(raw: bytes, at: int, records: Mapping[str, bytes], edits: Edits) -> t
     if edits.size is not None:
         draft.set_size(edits.size)
     if edits.kind is not None:
-        draft.block = put(draft.block, header.TYPE, edits.kind)
+        draft.set_kind(edits.kind)
     if edits.name is not None:
         draft.set_name(edits.name)
     if edits.linkname is not None:
@@ -57,44 +57,55 @@ def _retimed(block: bytes, mtime: int) -> bytes:
 
 
 class _Draft:
-    """One entry's header blocks while they are edited."""
+    """One entry's header blocks while they are edited. The checksum of `_block` is always right."""
 
-    __slots__ = ("_at", "_drop", "_put", "_raw", "_records", "_segments", "block", "tail")
+    __slots__ = ("_at", "_block", "_changed", "_drop", "_put", "_raw", "_records", "_segments", "_tail")
 
     def __init__(self, raw: bytes, at: int, records: Mapping[str, bytes]) -> None:
         self._raw = raw
         self._at = at
         self._records = records
         self._segments = list(segments(raw, at))
+        self._block = raw[at : at + BLOCK]
+        self._tail = raw[at + BLOCK :]
         self._drop: frozenset[str] = frozenset()
         self._put: dict[str, bytes] = {}
-        self.block = raw[at : at + BLOCK]
-        self.tail = raw[at + BLOCK :]
+        self._changed = False
 
     def drop_records(self, keys: frozenset[str]) -> None:
-        if any(key in _STRUCTURAL or key.startswith("GNU.sparse.") for key in keys):
+        if not keys.isdisjoint(_STRUCTURAL) or any(key.startswith("GNU.sparse.") for key in keys):
             raise ValueError("PAX records that say what an entry is are replaced, not dropped")
         self._drop |= keys
 
     def set_time(self, mtime: int) -> None:
-        self.block = with_time(self.block, mtime)
-        self._segments = [Segment(_retimed(block, mtime), data, padding) for block, data, padding in self._segments]
+        self._change(with_time(self._block, mtime))
+        for index, (block, data, padding) in enumerate(self._segments):
+            changed = _retimed(block, mtime)
+            if changed is not block:
+                self._segments[index] = Segment(changed, data, padding)
+                self._changed = True
         self._drop |= _FURTHER_TIMES
         said = self._records.get("mtime")
         if said and seconds(said) == mtime:
-            self._drop -= {"mtime"}
+            self._drop -= _MTIME
         elif mtime not in HEADER_TIMES:
             self._put["mtime"] = spelled_seconds(mtime)
         elif said is not None:
-            self._drop |= {"mtime"}
+            self._drop |= _MTIME
 
     def set_size(self, size: int) -> None:
         self._drop |= {"size"} | _SPARSE_MAP | {key for key in self._records if key.startswith("GNU.sparse.")}
-        self.tail = b""
-        if numeric(self.block[header.SIZE]) != size or "size" in self._records:
-            self.block = put(self.block, header.SIZE, encode.number(size, "size", 12, self._put))
-        if self.block[_TYPE] == ord("S"):
-            self.block = cleared(put(self.block, header.TYPE, b"0"), _GNU_SPARSE)
+        if self._tail:
+            self._tail, self._changed = b"", True
+        block = self._block
+        if numeric(block[header.SIZE]) != size or "size" in self._records:
+            block = put(block, header.SIZE, encode.number(size, "size", 12, self._put))
+        if block[_TYPE] == ord("S"):
+            block = cleared(put(block, header.TYPE, b"0"), _GNU_SPARSE)
+        self._change_and_seal(block)
+
+    def set_kind(self, kind: bytes) -> None:
+        self._change_and_seal(put(self._block, header.TYPE, kind))
 
     def set_name(self, name: bytes) -> None:
         self._remove(LONG_NAME)
@@ -102,39 +113,40 @@ class _Draft:
         if "GNU.sparse.name" in self._records and "GNU.sparse.name" not in self._drop:
             self._put["GNU.sparse.name"] = name
         prefix = b""
-        if header.is_posix(self.block) and not header.is_star(self.block):
+        if header.is_posix(self._block) and not header.is_star(self._block):
             name, prefix = encode.names(name, self._put)
         else:
             name = encode.short(name, "path", encode.NAME_ROOM, self._put)
-        self.block = header.with_name(self.block, name, prefix)
+        self._change_and_seal(header.with_name(self._block, name, prefix))
 
     def set_linkname(self, linkname: bytes) -> None:
         self._remove(LONG_LINK)
         self._drop |= {"linkpath"}
         short = encode.short(linkname, "linkpath", encode.NAME_ROOM, self._put)
-        self.block = put(self.block, header.LINKNAME, short)
+        self._change_and_seal(put(self._block, header.LINKNAME, short))
+
+    def _change(self, block: bytes) -> None:
+        if block is not self._block:
+            self._block, self._changed = block, True
+
+    def _change_and_seal(self, block: bytes) -> None:
+        if block != self._block:
+            self._change(sealed(block))
 
     def _remove(self, kind: int) -> None:
-        self._segments = [segment for segment in self._segments if segment.type != kind]
+        kept = [segment for segment in self._segments if segment.type != kind]
+        if len(kept) < len(self._segments):
+            self._segments, self._changed = kept, True
 
     def finished(self) -> tuple[bytes, int]:
-        old = self._raw[self._at : self._at + BLOCK]
-        block = old if self.block == old else sealed(self.block)
-        pieces = [b"".join(segment) for segment in self._segments]
-        if not self._changes_records and b"".join((*pieces, block, self.tail)) == self._raw:
+        edits_records = bool(self._put) or not self._drop.isdisjoint(self._records)
+        if not self._changed and not edits_records:
             return self._raw, self._at
-        before = self._extended_headers()
-        return b"".join((before, block, self.tail)), len(before)
-
-    @property
-    def _changes_records(self) -> bool:
-        return bool(self._put) or not self._drop.isdisjoint(self._records)
-
-    def _extended_headers(self) -> bytes:
         written = {segment.type: segment for segment in self._segments}
-        if self._changes_records:
+        if edits_records:
             self._edit_records(written)
-        return b"".join([b"".join(segment) for segment in written.values()])
+        before = b"".join([part for segment in written.values() for part in segment])
+        return b"".join((before, self._block, self._tail)), len(before)
 
     def _edit_records(self, written: dict[int, Segment]) -> None:
         found = written.get(PAX_HEADER)

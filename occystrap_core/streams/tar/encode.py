@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from occystrap_core.model.errors import InvalidTar
 from occystrap_core.streams.tar import pax
-from occystrap_core.streams.tar.header import BLOCK, MAGIC, SIZE, USTAR_MAGIC, put, sealed
+from occystrap_core.streams.tar.header import BLOCK, MAGIC, NAME, SIZE, TYPE, USTAR_MAGIC, put, sealed
 from occystrap_core.streams.tar.numbers import encode_octal, spelled_seconds
 from occystrap_core.streams.tar.segments import padding_of
 
@@ -46,7 +46,7 @@ class Fields:
 
 def encode(fields: Fields) -> tuple[bytes, int]:
     """The header blocks of an entry, and where among them its own block lies."""
-    records = {key: value for key, value in fields.pax.items() if not _is_said_by_a_field(key)}
+    records = {key: value for key, value in fields.pax.items() if key not in _FIELD_RECORDS}
     name, prefix = names(fields.name, records)
     linkname = short(fields.linkname, "linkpath", NAME_ROOM, records)
     uname = short(fields.uname, "uname", OWNER_ROOM, records)
@@ -66,14 +66,14 @@ def encode(fields: Fields) -> tuple[bytes, int]:
     return before + block, len(before)
 
 
-def _is_said_by_a_field(key: str) -> bool:
-    return key in _FIELD_RECORDS or key.startswith("GNU.sparse.")
+def pax_header(data: bytes, block: bytes = PAX_BLOCK) -> bytes:
+    """An extended header that holds `data`, padded to whole blocks."""
+    return sealed(put(block, SIZE, encode_octal(len(data), 12) or b"")) + data + bytes(padding_of(len(data)))
 
 
-def pax_header(data: bytes) -> bytes:
-    """A PAX header that holds `data`, padded to whole blocks."""
-    block = sealed(put(PAX_BLOCK, SIZE, encode_octal(len(data), 12) or b""))
-    return block + data + bytes(padding_of(len(data)))
+def global_header(name: bytes, records: Mapping[str, bytes]) -> bytes:
+    block = put(put(PAX_BLOCK, NAME, name[:NAME_ROOM]), TYPE, b"g")
+    return pax_header(pax.encode(records), block)
 
 
 def split_name(name: bytes) -> tuple[bytes, bytes] | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from occystrap_core.contracts.entry import REGULAR
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.streams.tar.bodies import GivenBody
-from occystrap_core.streams.tar.encode import Fields, encode
-from occystrap_core.streams.tar.entry import BODILESS, TarEntry, check_kind
+from occystrap_core.streams.tar.encode import NAME_ROOM, Fields, encode, global_header
+from occystrap_core.streams.tar.entry import BODILESS, GLOBAL, TarEntry, check_kind
 
 _NO_RECORDS: Mapping[str, bytes] = {}
 
@@ -31,7 +31,11 @@ def make_entry(
 ) -> TarEntry:
     """Equal arguments give equal bytes: USTAR where it fits, else PAX, never GNU.
 
-    `size` is needed unless the body is bytes. Of `pax`, records that other arguments speak of do not count."""
+    `size` is needed unless the body is bytes. Of `pax`, records that other arguments speak of
+    do not count. Kind `g` makes a PAX global header that holds `pax`; its other fields do not count.
+    """
+    if kind == GLOBAL:
+        return TarEntry(global_header(name, pax), 0, name[:NAME_ROOM], GLOBAL, 0, 0, GivenBody(b""), 0)
     check_kind(kind)
     if size is None:
         if not isinstance(body, bytes):

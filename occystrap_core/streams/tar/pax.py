@@ -7,7 +7,6 @@ from binascii import Error as BinasciiError
 from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from urllib.parse import unquote
 
 from occystrap_core.model.errors import InvalidTar
 from occystrap_core.streams.tar.numbers import decimal, seconds
@@ -142,6 +141,7 @@ def edited(data: bytes, drop: Iterable[str], put: Mapping[str, bytes]) -> bytes:
 
 
 _SCHILY, _LIBARCHIVE = "SCHILY.xattr.", "LIBARCHIVE.xattr."
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 def xattrs(found: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -150,11 +150,15 @@ def xattrs(found: Mapping[str, bytes]) -> dict[str, bytes]:
     result: dict[str, bytes] = {}
     for key, value in found.items():
         if key.startswith(_LIBARCHIVE):
-            result[unquote(key[len(_LIBARCHIVE) :], errors="surrogateescape")] = _decoded(value)
+            result[_unescaped(key[len(_LIBARCHIVE) :])] = _decoded(value)
     for key, value in found.items():
         if key.startswith(_SCHILY):
             result[key[len(_SCHILY) :]] = value
     return result
+
+
+def _unescaped(name: str) -> str:
+    return decode_key(_ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), encode_key(name)))
 
 
 def _decoded(value: bytes) -> bytes:

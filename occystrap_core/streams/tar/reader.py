@@ -177,7 +177,7 @@ class TarReader:
                 raise InvalidTar("an entry that is not a file has a sparse map")
             sparse.check(fragments, size, self._left)
         raw = b"".join([*pending.blocks, block, tail])
-        return TarEntry(raw, pending.size, name, kind, size, self._left, self, self._turn, records or None, fragments)
+        return TarEntry(raw, pending.size, name, kind, size, self._left, self, self._turn, records, fragments)
 
     def _sparse_map(self, block: bytes, flag: int, records: dict[str, bytes]) -> tuple[sparse.Fragments | None, bytes]:
         if flag == _SPARSE:

@@ -38,10 +38,9 @@ def segments(raw: bytes, at: int) -> Iterator[Segment]:
 
 
 def segment_at(raw: bytes, position: int) -> Segment:
-    block = raw[position : position + BLOCK]
     start = position + BLOCK
-    end = start + numeric(block[SIZE])
-    return Segment(block, raw[start:end], raw[end : end + padding_of(end - start)])
+    end = start + numeric(raw[position + SIZE.start : position + SIZE.stop])
+    return Segment(raw[position:start], raw[start:end], raw[end : end + padding_of(end - start)])
 
 
 def records_of(raw: bytes, at: int) -> Mapping[str, bytes]:

@@ -23,6 +23,11 @@ def _time_field(mtime: int) -> tuple[bytes, bytes, int]:
     return field, field.lstrip(b"0").rstrip(b"\0"), sum(field)
 
 
+@lru_cache(4096)
+def _checksum_field(total: int) -> bytes:
+    return b"%06o\0 " % total
+
+
 def with_time(block: bytes, mtime: int) -> bytes:
     """The block with another time, and without the further times of GNU and star; itself if it says so already."""
     if block[508] or ((block[345] or block[357]) and header.is_gnu(block)):
@@ -32,7 +37,7 @@ def with_time(block: bytes, mtime: int) -> bytes:
     if old == field or old.strip(b" \0").lstrip(b"0") == digits:
         return block
     total += header.byte_sum(block) - sum(block[136:156]) + 8 * 0x20
-    return b"%b%b%06o\0 %b" % (block[:136], field, total, block[156:])
+    return b"".join((block[:136], field, _checksum_field(total), block[156:]))
 
 
 def _without_further_times(block: bytes) -> bytes:
