@@ -64,7 +64,7 @@ def find_filter(plugins: Plugins, text: str) -> Opener:
     """The filter that `name:key=value,…` describes."""
     name, pairs = split_filter(text, lambda name: keys_of(plugins.filter_spec(name).options))
     spec = plugins.filter_spec(name)
-    options: object = parse_options(spec.options, pairs, f"filter {name!r}")
+    options: object = parse_options(spec.options, pairs, f"filter {name!r}", escaped=True)
     opener = plugins.implementation(spec)
 
     def open_filter(context: FilterContext) -> OpenFilter:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
@@ -51,8 +52,11 @@ class OptionDoc:
     aliases: tuple[str, ...]
 
 
-def parse_options(schema: type[Schema], pairs: Pairs, owner: str) -> Schema:
-    """Make `schema` from text; `owner` begins every error, for example "filter 'exclude'"."""
+def parse_options(schema: type[Schema], pairs: Pairs, owner: str, *, escaped: bool = False) -> Schema:
+    """Make `schema` from text; `owner` begins every error, for example "filter 'exclude'".
+
+    `escaped` values are those of `split_filter`, where a backslash takes the meaning from a comma.
+    """
     names = keys_of(schema)
     hints = get_type_hints(schema)
     values: dict[str, Any] = {}
@@ -60,7 +64,7 @@ def parse_options(schema: type[Schema], pairs: Pairs, owner: str) -> Schema:
         name = names.get(canonical(key))
         if name is None:
             raise OptionError(f"{owner}: there is no option {key!r}", hint=_suggestion(key, names))
-        value = _read(hints[name], text, f"{owner}: option {key!r}")
+        value = _read(hints[name], text, f"{owner}: option {key!r}", escaped)
         if name in values and not isinstance(value, tuple):
             raise OptionError(f"{owner}: option {key!r} is given twice")
         values[name] = values.get(name, ()) + value if isinstance(value, tuple) else value
@@ -103,7 +107,7 @@ def split_filter(text: str, keys_of_filter: Callable[[str], Mapping[str, str]]) 
     r"""Split `name:key=value,key=value`; `keys_of_filter(name)` gives the keys that filter knows.
 
     A comma starts a new option where `word=` follows and any other comma belongs to the value;
-    `\,` and `\\` are a comma and a backslash in any case.
+    `\,` and `\\` are a comma and a backslash in any case: they are kept for `parse_options`.
 
     >>> split_filter("exclude:pattern=a,b", lambda name: {"pattern": "pattern"})
     ('exclude', [('pattern', 'a,b')])
@@ -124,7 +128,7 @@ def split_filter(text: str, keys_of_filter: Callable[[str], Mapping[str, str]]) 
             pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{piece}")
         else:
             raise OptionError(f"filter {name!r}: {piece!r} is not an option", hint="write it as key=value")
-    return name, [(key, _unescape(value)) for key, value in pairs]
+    return name, pairs
 
 
 def _pieces(text: str) -> list[str]:
@@ -144,14 +148,16 @@ def _looks_like_key(key: str) -> bool:
 
 
 def _unescape(value: str) -> str:
-    return value.replace("\\,", ",").replace("\\\\", "\\") if "\\" in value else value
+    return re.sub(r"\\([\\,])", r"\1", value)
 
 
-def _read(hint: Any, text: str, where: str) -> Any:
+def _read(hint: Any, text: str, where: str, escaped: bool) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(arg for arg in get_args(hint) if arg is not type(None))
     if get_origin(hint) is tuple:
-        return tuple(part for part in text.split(",") if part)
+        parts = map(_unescape, _pieces(text)) if escaped else text.split(",")
+        return tuple(part for part in parts if part)
+    text = _unescape(text) if escaped else text
     if hint is bool:
         return _read_bool(text, where)
     if isinstance(hint, type) and issubclass(hint, Enum):

@@ -30,7 +30,7 @@ class Paint:
 
 def paint(text: str) -> Paint:
     name, pairs = split_filter(text, lambda name: keys_of(Paint))
-    return parse_options(Paint, pairs, f"filter {name!r}")
+    return parse_options(Paint, pairs, f"filter {name!r}", escaped=True)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def paint(text: str) -> Paint:
         ("paint:pattern=a,password=1", Paint(("a",), password="1")),
         ("paint:pattern=a,password=00012345", Paint(("a",), password="00012345")),
         (r"paint:pattern=a,password=x\,ts=5", Paint(("a",), password="x,ts=5")),
+        (r"paint:pattern=a\,b,c", Paint(("a,b", "c"))),
+        (r"paint:pattern=a\\,b", Paint(("a\\", "b"))),
+        (r"paint:pattern=a\b", Paint((r"a\b",))),
         ("paint:pattern=a,password=x{1,2}=y", Paint(("a",), password="x{1,2}=y")),
         ("paint:pattern=a,password=k=v", Paint(("a",), password="k=v")),
         ("paint:pattern=a,colour=BLUE", Paint(("a",), colour=Colour.BLUE)),

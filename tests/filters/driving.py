@@ -40,7 +40,7 @@ def opened(
     spec = SPECS[filter_name]
     module, _, attribute = spec.implementation.partition(":")
     factory = getattr(importlib.import_module(module), attribute)
-    options = parse_options(spec.options, pairs, f"filter {filter_name!r}")
+    options = parse_options(spec.options, pairs, f"filter {filter_name!r}", escaped=True)
     return OpenFilter(filter_name, factory(options, FilterContext(Settings(**settings), name, origin)))
 
 
