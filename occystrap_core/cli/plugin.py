@@ -12,6 +12,7 @@ def occystrap_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "process", "Take an image from anywhere to anywhere, through filters", "occystrap_core.cli.process:process"
     )
+    yield CommandSpec("check", "Judge an image by rules", "occystrap_core.cli.check:check")
     yield CommandSpec("plugins", "List plugins, and describe them", "occystrap_core.cli.plugins:plugins")
     yield CommandSpec(
         "completion", "Print the completion script of a shell", "occystrap_core.cli.completion:completion"

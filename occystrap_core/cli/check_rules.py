@@ -1,0 +1,83 @@
+"""Which rules are asked, and what they say of themselves."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from occystrap_core.cli.rendering import as_json
+from occystrap_core.cli.session import Session
+from occystrap_core.cli.tables import table
+from occystrap_core.contracts.finding import Severity
+from occystrap_core.contracts.specs import CheckSpec
+from occystrap_core.model.errors import OptionError, UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRules:
+    rules: tuple[CheckSpec, ...]
+    severities: Mapping[str, Severity]
+
+
+def asked_for(session: Session, select: Sequence[str], ignore: Sequence[str], severity: Sequence[str]) -> AskedRules:
+    """The rules that --select, --ignore and --severity leave, every id of them known."""
+    known = {spec.name: spec for spec in session.plugins.check_specs()}
+    selected, ignored = _ids(select), _ids(ignore)
+    levels = dict(map(_level, severity))
+    _require_known([*selected, *ignored, *levels], known)
+    kept = [spec for name, spec in known.items() if (not selected or name in selected) and name not in ignored]
+    return AskedRules(tuple(kept), levels)
+
+
+def listed(session: Session, form: str) -> str:
+    specs = session.plugins.check_specs()
+    if form == "json":
+        return as_json([_described(spec) for spec in specs])
+    rows = [(spec.name, spec.severity, spec.needs, spec.summary) for spec in specs]
+    return table(("Rule", "Severity", "Needs", "What it looks for"), rows)
+
+
+def explained(session: Session, name: str) -> str:
+    known = {spec.name: spec for spec in session.plugins.check_specs()}
+    _require_known([name], known)
+    spec = known[name]
+    parts = [
+        f"{spec.name}: {spec.summary}",
+        f"Severity: {spec.severity}. Needs: {spec.needs}.",
+        f"Why it matters: {spec.why}",
+        f"Example: {spec.example}",
+        f"What to do: {spec.remedy}",
+    ]
+    return "\n\n".join(parts)
+
+
+def _described(spec: CheckSpec) -> dict[str, str]:
+    return {
+        "check": spec.name,
+        "title": spec.summary,
+        "severity": str(spec.severity),
+        "needs": str(spec.needs),
+        "why": spec.why,
+        "example": spec.example,
+        "remediation": spec.remedy,
+    }
+
+
+def _ids(values: Iterable[str]) -> list[str]:
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
+def _level(text: str) -> tuple[str, Severity]:
+    name, equals, level = text.partition("=")
+    if not equals or level not in set(Severity):
+        raise OptionError(f"--severity: {text!r} is not ID=LEVEL", hint="a level is error, warning or info")
+    return name.strip(), Severity(level)
+
+
+def _require_known(names: Iterable[str], known: Mapping[str, CheckSpec]) -> None:
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "--list-rules shows them all"
+            raise UnknownName(f"there is no rule {name!r}", hint=hint)

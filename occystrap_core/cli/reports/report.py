@@ -1,0 +1,42 @@
+"""What every format of a report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from occystrap_core.contracts.finding import Finding, Severity
+from occystrap_core.contracts.specs import CheckSpec
+from occystrap_core.engine.check import CheckOutcome
+from occystrap_core.model.image import ImageName
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """`source` is the URI as it may be shown; `rules` are those that were asked, by id."""
+
+    source: str
+    name: ImageName
+    fast: bool
+    outcome: CheckOutcome
+    rules: Mapping[str, CheckSpec]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.outcome.findings
+
+    @property
+    def mode(self) -> str:
+        return "fast" if self.fast else "full"
+
+    def count(self, severity: Severity) -> int:
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+def place(finding: Finding, *, several: bool) -> str:
+    """Where it was found, from the outside in; the manifest only where there are `several`."""
+    where = finding.where
+    parts = [where.manifest[:19]] if several and where.manifest else []
+    if where.layer is not None:
+        parts.append(f"layer {where.layer + 1}")
+    return ", ".join([*parts, *([where.entry] if where.entry else [])])
