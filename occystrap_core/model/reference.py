@@ -99,6 +99,14 @@ class Reference:
         return f"{self.registry}/{self.repository}{tag}{digest}"
 
 
+def is_repository(text: str) -> bool:
+    return len(text) <= MAX_NAME and bool(_REPOSITORY.fullmatch(text))
+
+
+def is_tag(text: str) -> bool:
+    return bool(_TAG.fullmatch(text))
+
+
 def _looks_like_host(first: str) -> bool:
     """Docker's rule: a dot, a port, upper case or `localhost` make the first part a host."""
     return "." in first or ":" in first or first == "localhost" or first != first.lower()
