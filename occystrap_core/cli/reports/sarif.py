@@ -20,7 +20,6 @@ def render(report: CheckReport) -> str:
     driver = {
         "name": "occystrap",
         "version": VERSION,
-        "informationUri": "https://pypi.org/project/occystrap/",
         "rules": [_rule(spec) for spec in rules],
     }
     results = [_result(report, finding, index[finding.check]) for finding in report.findings]
