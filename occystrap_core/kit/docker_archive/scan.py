@@ -25,7 +25,7 @@ def scan_members(file: ArchiveFile) -> Iterator[Member]:
         body = offset + len(entry.raw)
         if body + entry.stored_size > file.size:
             raise InvalidTar(f"{file.what} is cut short inside {_text(entry.name)!r}")
-        yield _member(entry, body)
+        yield member_of(entry, body)
         offset = body + entry.stored_size + -entry.stored_size % _BLOCK
 
 
@@ -46,7 +46,8 @@ def _windows(file: ArchiveFile, offset: int) -> Iterator[bytes]:
         offset += len(piece)
 
 
-def _member(entry: Entry, body: int) -> Member:
+def member_of(entry: Entry, body: int) -> Member:
+    """`body` is where the stored bytes of the entry begin."""
     return Member(tidy(_text(entry.name)), _kind(entry), body, entry.stored_size, _text(entry.linkname))
 
 

@@ -55,3 +55,11 @@ def _lines(chunks: Iterable[Chunk], what: str) -> Iterator[bytes]:
         if len(rest) > _MAX_LINE:
             raise LimitExceeded(f"{what} sends a line longer than {_MAX_LINE} bytes")
     yield rest
+
+
+def reported_error(tail: bytes) -> str:
+    """The error of a message that `tail` ends with, fit to be shown, or empty."""
+    start = tail.rfind(b'{"errorDetail"')
+    if start < 0:
+        start = tail.rfind(b'{"error"')
+    return error_in(_message(tail[start:].strip(b"\0\r\n "))) if start >= 0 else ""

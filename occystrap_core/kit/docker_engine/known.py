@@ -1,0 +1,46 @@
+"""What a daemon says about an image that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from occystrap_core.kit.docker_engine.client import DockerClient
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """`spelling` is what it was found by. `id` is the digest of its config, or, where containerd
+    stores the images, of its manifest or index."""
+
+    spelling: str
+    id: Digest
+    tags: tuple[str, ...]
+    diff_ids: tuple[Digest, ...]
+
+
+def find_image(client: DockerClient, spellings: Sequence[str]) -> KnownImage:
+    """The image that the first fitting spelling names; NotFound speaks of the first one."""
+    missing: NotFound | None = None
+    for spelling in spellings:
+        try:
+            return known_image(spelling, client.inspect(spelling))
+        except NotFound as error:
+            missing = missing or error
+    assert missing is not None
+    raise missing
+
+
+def known_image(spelling: str, inspected: Mapping[str, Any]) -> KnownImage:
+    rootfs = inspected.get("RootFS")
+    layers = rootfs.get("Layers") if isinstance(rootfs, Mapping) else None
+    image_id = str(inspected.get("Id", ""))
+    return KnownImage(
+        spelling=spelling,
+        id=Digest.parse(image_id if ":" in image_id else f"sha256:{image_id}"),
+        tags=tuple(map(str, inspected.get("RepoTags") or ())),
+        diff_ids=tuple(map(Digest.parse, layers or ())),
+    )

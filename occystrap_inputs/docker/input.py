@@ -1,0 +1,72 @@
+"""Reading an image from a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
+from occystrap_core.kit.docker_archive.archive import Archive
+from occystrap_core.kit.docker_archive.catalogue import read_catalogue
+from occystrap_core.kit.docker_archive.content import ArchivedImage
+from occystrap_core.kit.docker_archive.names import UNNAMED, image_name
+from occystrap_core.kit.docker_engine.client import DockerClient
+from occystrap_core.kit.docker_engine.endpoint import find_endpoint
+from occystrap_core.kit.docker_engine.exported import exported_archive
+from occystrap_core.kit.docker_engine.image_id import Wanted
+from occystrap_core.kit.docker_engine.known import KnownImage, find_image
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.image import ImageName
+from occystrap_inputs.docker.plugin import DockerInputOptions
+
+
+class DockerInput:
+    """The image is exported once, when its root is asked for."""
+
+    traits = InputTraits(unpacked=True)
+
+    def __init__(self, address: Address, options: DockerInputOptions, settings: Settings) -> None:
+        self._wanted = Wanted.of(address)
+        self._settings = settings
+        self._notes: tuple[str, ...] = ()
+        self._archive: Archive | None = None
+        self.client = DockerClient(find_endpoint(options.socket))
+
+    def notes(self) -> tuple[str, ...]:
+        note = self.client.endpoint.note
+        return ((note,) if note else ()) + self._notes
+
+    def name(self) -> ImageName:
+        reference = self._wanted.reference
+        if reference and self._known.spelling == self._wanted.spellings[0]:
+            return reference.name
+        return next(filter(None, map(image_name, self._known.tags)), UNNAMED)
+
+    def root(self) -> Descriptor:
+        return self._image.root()
+
+    def document(self, descriptor: Descriptor) -> bytes:
+        return self._image.document(descriptor)
+
+    def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        member = self._image.blob(descriptor)
+        assert self._archive is not None
+        yield from self._archive.chunks(member)
+
+    def close(self) -> None:
+        if self._archive:
+            self._archive.close()
+        self.client.close()
+
+    @cached_property
+    def _known(self) -> KnownImage:
+        return find_image(self.client, self._wanted.spellings)
+
+    @cached_property
+    def _image(self) -> ArchivedImage:
+        exported = self.client.export(self._known.spelling)
+        self._archive = exported_archive(exported, self.client.endpoint.name, self._settings.temp_dir)
+        catalogue = read_catalogue(self._archive)
+        image = catalogue.images[0].open()
+        self._notes = catalogue.notes + image.notes
+        return image
