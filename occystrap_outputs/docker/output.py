@@ -1,0 +1,78 @@
+"""Loading an image into a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from occystrap_core.contracts import Address, Chunk, OutputContext, OutputTraits, Receipt, Slot, Staged
+from occystrap_core.kit.docker_archive.writer import Announced, ArchiveWriter, StagedMember
+from occystrap_core.kit.docker_engine.archive_form import DaemonArchive
+from occystrap_core.kit.docker_engine.client import DockerClient
+from occystrap_core.kit.docker_engine.endpoint import find_endpoint
+from occystrap_core.kit.docker_engine.image_id import named
+from occystrap_core.kit.docker_engine.load_target import LoadTarget
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.layer import SealedLayer
+from occystrap_core.model.media_types import Compression
+from occystrap_core.model.reference import Reference
+from occystrap_outputs.docker.plugin import DockerOutputOptions
+
+
+def open_output(address: Address, options: DockerOutputOptions, context: OutputContext) -> DockerOutput:
+    reference = named(address)
+    client = DockerClient(find_endpoint(options.socket))
+    writer = ArchiveWriter(LoadTarget(client.load), context.settings.temp_dir)
+    return DockerOutput(reference, options.socket, client, writer)
+
+
+class DockerOutput:
+    """The daemon makes the image visible when it has read all of the archive, at commit()."""
+
+    traits = OutputTraits((Compression.NONE, Compression.GZIP), holds_indexes=False, holds_artifacts=False)
+
+    def __init__(self, reference: Reference, socket: str, client: DockerClient, writer: ArchiveWriter) -> None:
+        self._reference = reference
+        self._socket = socket
+        self._client = client
+        self._writer = writer
+        self._form = DaemonArchive(reference)
+
+    def cannot_modify_reason(self) -> str:
+        return ""
+
+    def holds(self, digest: Digest) -> int | None:
+        return None
+
+    def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> StagedMember:
+        blob = slot.expected
+        announced = Announced(self._form.announced(blob), blob.size) if blob else None
+        return self._writer.stage(chunks, slot.order, announced)
+
+    def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
+        assert isinstance(staged, StagedMember)
+        self._writer.keep(staged, self._form.member_name(blob, layer))
+
+    def discard(self, staged: Staged) -> None:
+        assert isinstance(staged, StagedMember)
+        self._writer.discard(staged)
+
+    def put_document(self, document: Document) -> None:
+        for name, content in self._form.documents(document):
+            self._writer.add(name, content)
+
+    def commit(self, root: Descriptor) -> Receipt:
+        for member, content in self._form.closing(root):
+            self._writer.add(member, content)
+        self._writer.finish()
+        self._client.close()
+        name = self._reference.name
+        query = f"?socket={quote(self._socket)}" if self._socket else ""
+        details = {"daemon": self._client.endpoint.name}
+        return Receipt("docker", f"docker://{name}{query}", name, root, details)
+
+    def abort(self) -> None:
+        self._writer.abort()
+        self._client.close()
