@@ -48,12 +48,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _mend_streams() -> None:
-    """Streams that were closed become bottomless, and no character is too strange to be written."""
-    for name in ("stdout", "stderr"):
+    """Streams that were closed become empty or bottomless, and no character is too strange to be written.
+
+    Opened in this order they get the numbers that no other file may get.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - open until the process ends
-        elif isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the process ends
+        elif isinstance(stream, io.TextIOWrapper) and mode == "w":
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -149,7 +149,9 @@ class Session:
             return self.value("password") or ""
         if self.given("password") and self.value("password"):
             raise UsageError("--password and --password-stdin cannot both be given")
-        return sys.stdin.readline().rstrip("\r\n")
+        if not (line := sys.stdin.readline()):
+            raise UsageError("no password came from standard input")
+        return line.rstrip("\r\n")
 
 
 def _nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -92,6 +93,8 @@ def _name(options: TarOutputOptions, context: OutputContext) -> ImageName:
 def _replaces_a_file(path: Path) -> bool:
     """Whether the archive becomes a regular file, and not something that is written to as it is."""
     if path == STANDARD_OUTPUT:
+        if sys.__stdout__ is None:
+            raise UsageError("standard output is closed")
         if os.isatty(1):
             raise UsageError("standard output is a terminal", hint="redirect it, or name a file")
         return False

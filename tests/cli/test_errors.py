@@ -167,10 +167,26 @@ def test_text_that_the_terminal_cannot_show_is_written_out() -> None:
     assert r"NAME[:KEY=VALUE,\u2026]" in done.stdout
 
 
+def _in_shell(rest: str) -> subprocess.CompletedProcess[str]:
+    command = f"{sys.executable} -m occystrap_core {rest}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+
+
 def test_streams_that_are_closed_do_not_matter() -> None:
-    done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m occystrap_core plugins list >&- 2>&-; echo $?"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == "0\n"
+    assert _in_shell("plugins list >&- 2>&-; echo $?").stdout == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        ("process sample://a tar://- >&-", "Error: destination: standard output is closed\n"),
+        ("process sample://a tar://- <&- >&-", "Error: destination: standard output is closed\n"),
+        ("process tar://- tar:///dev/null <&-", "Error: source: standard input is closed\n"),
+        ("process sample://a registry://[::1]/a --password-stdin <&-", "Error: no password came from standard input\n"),
+        ("process sample://a registry://[::1]/a --password-stdin </dev/null", "Error: no password came from standard"),
+    ],
+)
+def test_streams_that_are_closed_and_needed(rest: str, says: str) -> None:
+    done = _in_shell(rest)
+    assert done.stderr.startswith(says)
+    assert done.returncode == 2

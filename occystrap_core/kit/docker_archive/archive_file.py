@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -82,6 +83,8 @@ def open_archive_file(path: Path, temp_dir: Path | None) -> ArchiveFile:
 
 def _open(path: Path) -> tuple[int, str]:
     if path == STANDARD_INPUT:
+        if sys.__stdin__ is None:
+            raise UsageError("standard input is closed")
         return os.dup(0), "standard input"
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC), str(path)
