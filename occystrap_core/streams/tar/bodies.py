@@ -21,21 +21,6 @@ def exactly(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
         raise InvalidTar(f"the new body of a tar entry is {'longer' if left < 0 else 'shorter'} than its {size} bytes")
 
 
-class NoBody:
-    """For an entry that has none."""
-
-    __slots__ = ()
-
-    def pieces(self, turn: int, size: int) -> Iterator[Chunk]:
-        return iter(())
-
-    def whole(self, turn: int, size: int) -> bytes | None:
-        return b""
-
-    def padding(self, turn: int) -> bytes:
-        return b""
-
-
 class GivenBody:
     """A body somebody handed in. `turn` is its size."""
 

@@ -165,26 +165,28 @@ class TarEntry:
             check_kind(kind)
         new_kind = self.kind if kind is None else kind
         new_size, replaces_body = self._sizes(new_kind, size, body)
+        # The name of a sparse file may be in a record that goes away with its map.
         renames = (name is not None and name != self.name) or (replaces_body and self.fragments is not None)
+        new_name = self.name if name is None else name
+        has_no_type = self.raw[self.at + header.TYPE.start] == 0
         edits = Edits(
-            kind=new_kind if new_kind != self.kind or (renames and not self._field(header.TYPE).strip(b"\0")) else None,
-            name=(self.name if name is None else name) if renames else None,
+            kind=new_kind if new_kind != self.kind or (renames and has_no_type) else None,
+            name=new_name if renames else None,
             linkname=None if linkname is None or linkname == self.linkname else linkname,
             size=new_size if replaces_body or new_size != self.size else None,
             mtime=mtime,
             drop=frozenset(drop_pax),
         )
         raw, at = edited(self.raw, self.at, self.pax, edits)
-        if raw is self.raw and not replaces_body:
-            return self
-        made = TarEntry(raw, at, self.name, new_kind, new_size, self.stored_size, self.source, self.turn)
-        made.name = self.name if name is None else name
         if replaces_body:
-            made.stored_size = 0 if body is None else new_size
-            made.source, made.turn = GivenBody(body or ()), made.stored_size
-        else:
-            made.fragments = self.fragments
-        return made
+            stored = 0 if body is None else new_size
+            return TarEntry(raw, at, new_name, new_kind, new_size, stored, GivenBody(body or ()), stored)
+        if raw is self.raw:
+            return self
+        return self._with_headers(raw, at, new_name, new_kind, new_size)
+
+    def _with_headers(self, raw: bytes, at: int, name: bytes, kind: bytes, size: int) -> TarEntry:
+        return TarEntry(raw, at, name, kind, size, self.stored_size, self.source, self.turn, None, self.fragments)
 
     def _timed(self, mtime: int) -> TarEntry:
         block = self.raw[:512]
@@ -192,9 +194,7 @@ class TarEntry:
         if patched is block:
             return self
         raw = patched if self.fragments is None else patched + self.raw[512:]
-        made = TarEntry(raw, 0, self.name, self.kind, self.size, self.stored_size, self.source, self.turn)
-        made.fragments = self.fragments
-        return made
+        return self._with_headers(raw, 0, self.name, self.kind, self.size)
 
     def _sizes(self, kind: bytes, size: int | None, body: Iterable[Chunk] | None) -> tuple[int, bool]:
         """The new size, and whether the body is another."""
