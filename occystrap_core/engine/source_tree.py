@@ -154,9 +154,11 @@ class _TreeReader:
         return self._candidates(index.descriptor, self._document(index.descriptor, ()), ())
 
     def _note_other_platform(self, image: Image) -> None:
-        wanted = self.selection.single
-        if wanted and image.platform and not image.is_artifact and not image.platform.answers(wanted):
-            self.notes.append(f"the source is a single image for {image.platform}, not for {wanted}")
+        platform = image.platform
+        if self.selection.everything or image.is_artifact or platform is None:
+            return
+        if not any(platform.answers(wanted) for wanted in self.selection.platforms):
+            self.notes.append(f"the source is a single image for {platform}, not for {self.selection}")
 
 
 def _no_match(wanted: str, offered: list[Platform]) -> NotFound:

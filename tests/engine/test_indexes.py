@@ -100,6 +100,13 @@ def test_a_single_image_for_another_platform_is_taken_and_said() -> None:
     assert outcome.notes == ("the source is a single image for linux/arm64/v8, not for linux/amd64",)
 
 
+def test_a_single_image_is_for_one_of_several_platforms_or_it_is_said() -> None:
+    several = Selection((Platform.parse("linux/amd64"), Platform.parse("linux/s390x")))
+    assert run(AMD, selection=several).notes == ()
+    (said,) = run(ARM, selection=several).notes
+    assert said == "the source is a single image for linux/arm64/v8, not for linux/amd64, linux/s390x"
+
+
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
