@@ -1,0 +1,141 @@
+"""The directories of a tree that is being unpacked: open ones, and the times they will get."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from occystrap_core.kit.rootfs.resolve import Making, Open, walk
+
+MAX_OPEN = 128
+_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+class Directory:
+    """An open directory. `inherits`: what is made in it does not get the owner and mode it asks for."""
+
+    __slots__ = ("fd", "inherits", "inode")
+
+    def __init__(self, fd: int, status: os.stat_result) -> None:
+        self.fd = fd
+        self.inode = status.st_ino
+        self.inherits = bool(status.st_mode & stat.S_ISGID)
+
+
+class Directories:
+    """Keeps some directories of the tree open, by the names that layers call them.
+
+    A name is good as long as nothing it leads through is removed: whoever removes a directory
+    or a link calls `forget`. What `at` returned stays open until `at` is called again.
+    """
+
+    def __init__(self, root: int, open_in: Open, make: Making) -> None:
+        self.root = Directory(root, os.fstat(root))
+        self._open_in = open_in
+        self._make = make
+        self._open: dict[bytes, Directory] = {}
+        self._leaving: list[Directory] = []
+        self._times: dict[int, tuple[bytes, int]] = {}
+
+    def at(self, path: bytes) -> Directory:
+        """The directory `path`, made with all above it where it does not exist."""
+        found = self._open.get(path)
+        if found is not None and not self._leaving:
+            return found
+        if self._leaving or len(self._open) >= MAX_OPEN:
+            self._close_some()
+        return self.beside(path)
+
+    def beside(self, path: bytes) -> Directory:
+        """As `at`, while another that `at` returned is still in use."""
+        return self._open.get(path) or self._remember(path, self._opened(path))
+
+    def existing(self, path: bytes) -> Directory | None:
+        """As `beside`, but never made."""
+        found = self._open.get(path)
+        if found is not None:
+            return found
+        try:
+            return self._remember(path, self._open_in(self.root.fd, path or b"."))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+
+    def enter(self, parent: Directory, name: bytes, path: bytes) -> Directory:
+        """The directory `name` of `parent`, which is known to be there and no link."""
+        old = self._open.pop(path, None)
+        if old is not None:
+            self._leaving.append(old)
+        return self._remember(path, os.open(name, _BELOW, dir_fd=parent.fd))
+
+    def forget(self) -> None:
+        """A directory or a link was removed: names may lead elsewhere now."""
+        self._leaving.extend(self._open.values())
+        self._open.clear()
+
+    def keeps_time(self, inode: int, path: bytes, mtime: int) -> None:
+        """The directory had this time before something in it was changed."""
+        self._times.setdefault(inode, (path, mtime))
+
+    def gets_time(self, inode: int, path: bytes, mtime: int) -> None:
+        """The directory shall have this time, whatever it had."""
+        self._times[inode] = (path, mtime)
+
+    def settle(self) -> None:
+        """Give every directory that was touched since the last call the time it shall have."""
+        times, self._times = self._times, {}
+        for inode, (path, mtime) in times.items():
+            with self.still(path, inode) as fd:
+                if fd >= 0:
+                    os.utime(fd, ns=(mtime, mtime))
+
+    def close(self) -> None:
+        self.forget()
+        self._close_some()
+
+    def _opened(self, path: bytes) -> int:
+        if not path:
+            return os.open(".", _BELOW, dir_fd=self.root.fd)
+        try:
+            return self._open_in(self.root.fd, path)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+        return walk(self.root.fd, path, self._make)
+
+    def _remember(self, path: bytes, fd: int) -> Directory:
+        status = os.fstat(fd)
+        self._times.setdefault(status.st_ino, (path, status.st_mtime_ns))
+        made = self._open[path] = Directory(fd, status)
+        return made
+
+    def _close_some(self) -> None:
+        for directory in self._leaving:
+            os.close(directory.fd)
+        self._leaving.clear()
+        while len(self._open) >= MAX_OPEN:
+            os.close(self._open.pop(next(iter(self._open))).fd)
+
+    @contextmanager
+    def still(self, path: bytes, inode: int) -> Iterator[int]:
+        """The directory, open; -1 where the path leads to another or to none by now."""
+        known = self._open.get(path)
+        if known is not None and known.inode == inode:
+            yield known.fd
+            return
+        try:
+            fd = self._open_in(self.root.fd, path or b".")
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+            yield -1
+            return
+        try:
+            yield fd if os.fstat(fd).st_ino == inode else -1
+        finally:
+            os.close(fd)

@@ -1,0 +1,54 @@
+"""What unpacking has to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts over what was unpacked so far, of one layer or of all.
+
+    `devices_skipped`: device nodes that could not be made. `whiteout_devices_skipped`: 0:0
+    character devices in a layer, which overlay mounts would take for whiteouts.
+    `owners_unset`: entries whose owner was recorded in `user.rootlesscontainers`, or could not
+    even be recorded. `xattrs_skipped`: attributes that the file system or a lack of rights
+    refused, or that would mean something to an overlay mount. `unknown_skipped`: entries of
+    a kind that no file system has. `implied`: the directories that the layer has something in
+    without an entry of their own, made as the layer's.
+    """
+
+    entries: int = 0
+    bytes_written: int = 0
+    whiteouts: int = 0
+    devices_skipped: int = 0
+    whiteout_devices_skipped: int = 0
+    owners_unset: int = 0
+    xattrs_skipped: int = 0
+    unknown_skipped: int = 0
+    implied: list[bytes] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Count in another layer; `implied` stays with each layer."""
+        self.entries += other.entries
+        self.bytes_written += other.bytes_written
+        self.whiteouts += other.whiteouts
+        self.devices_skipped += other.devices_skipped
+        self.whiteout_devices_skipped += other.whiteout_devices_skipped
+        self.owners_unset += other.owners_unset
+        self.xattrs_skipped += other.xattrs_skipped
+        self.unknown_skipped += other.unknown_skipped
+
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know, each said once."""
+        said = (
+            (self.owners_unset, "owners were recorded, not set: that needs root"),
+            (self.devices_skipped, "device nodes were skipped: making them needs root"),
+            (self.whiteout_devices_skipped, "0:0 character devices were skipped: overlays take them for whiteouts"),
+            (self.xattrs_skipped, "extended attributes were skipped: not permitted or not supported here"),
+            (self.unknown_skipped, "entries of unknown kinds were skipped"),
+        )
+        return tuple(f"{count} {what}" for count, what in said if count)
+
+
+LayerReport = Report

@@ -1,0 +1,109 @@
+"""From a name in a layer to a directory inside the root, whatever links lie on the way.
+
+Absolute links mean "inside the root", and `..` stops there. Two ways lead to the same
+directory: the kernel's own (openat2), and a walk that opens one component after the other
+and resolves the links itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from occystrap_core.kit.rootfs import openat2
+from occystrap_core.model.errors import InvalidImage
+from occystrap_core.model.shown import shown
+
+MAX_LINKS = 40
+"""As in the kernel: how many symbolic links one path may lead through."""
+
+IMPLIED_MODE = 0o755
+_STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOT_A_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
+
+Open = Callable[[int, bytes], int]
+
+
+Making = Callable[[int, bytes, bytes], None]
+"""Makes a directory that a path needs and the tree does not have, or has something else at: in
+the directory of this descriptor, under this name; the path to it is without links."""
+
+
+def inside(name: bytes) -> bytes:
+    """A name of the archive without `..`; one that climbs over the root is refused."""
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            if not parts:
+                raise InvalidImage(f"{shown(name)} leads out of the image's root")
+            parts.pop()
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/".join(parts)
+
+
+def opener(root: int) -> Open:
+    """What opens directories below `root`: the kernel where it can."""
+    return openat2.open_directory_in if openat2.is_available(root) else walk
+
+
+def walk(root: int, path: bytes, make: Making | None = None) -> int:
+    """A descriptor of the directory `path` inside `root`; `make` makes what is missing."""
+    ahead = path.split(b"/")[::-1]
+    behind: list[bytes] = []
+    links = 0
+    here = os.open(".", _STEP, dir_fd=root)
+    try:
+        while ahead:
+            part = ahead.pop()
+            if part in (b"", b"."):
+                continue
+            if part == b"..":
+                # Up is a walk from the root again: the tree's own `..` may have moved meanwhile.
+                ahead.extend(reversed(behind[:-1]))
+                behind.clear()
+                here = _stepped(here, os.open(".", _STEP, dir_fd=root))
+                continue
+            target = _link_target(here, part)
+            if target is None:
+                behind.append(part)
+                here = _stepped(here, _entered(here, behind, make))
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
+            ahead.extend(target.split(b"/")[::-1])
+            if target.startswith(b"/"):
+                behind.clear()
+                here = _stepped(here, os.open(".", _STEP, dir_fd=root))
+    except BaseException:
+        os.close(here)
+        raise
+    return here
+
+
+def _stepped(here: int, there: int) -> int:
+    os.close(here)
+    return there
+
+
+def _link_target(directory: int, name: bytes) -> bytes | None:
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
+
+
+def _entered(directory: int, path: list[bytes], make: Making | None) -> int:
+    name = path[-1]
+    try:
+        return os.open(name, _STEP, dir_fd=directory)
+    except OSError as error:
+        missing = error.errno == errno.ENOENT or error.errno in _NOT_A_DIRECTORY
+        if make is None or not missing:
+            raise
+    make(directory, name, b"/".join(path))
+    return os.open(name, _STEP, dir_fd=directory)
