@@ -107,7 +107,7 @@ class _Run:
     def _transfer(self, images: Sequence[Image]) -> None:
         first = sum(len(done.layers) for done in self.assembled.values())
         plans = list(plan_layers(images, self.output.traits, self.request.source.traits.unpacked, first))
-        stop = Stop()
+        stop = Stop(self.request.source, self.output)
         transfer = LayerTransfer(self.request, self.output, stop, _threads_each(self.request, plans))
         workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
         results = iter(run_all(transfer.run, plans, workers, stop))

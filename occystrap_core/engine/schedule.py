@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from occystrap_core.contracts.input import Chunk
+from occystrap_core.contracts.interruptible import Interruptible
 from occystrap_core.contracts.progress import Task
 from occystrap_core.model.errors import OccystrapError
 
@@ -20,13 +21,17 @@ class Stopped(OccystrapError):
 
 
 class Stop:
-    """A switch that every stream of a run looks at between two chunks."""
+    """A switch that every stream of a run looks at between two chunks; `parts` that may be waiting
+    for the next chunk are interrupted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *parts: object) -> None:
         self._event = threading.Event()
+        self._parts = [part for part in parts if isinstance(part, Interruptible)]
 
     def set(self) -> None:
         self._event.set()
+        for part in self._parts:
+            part.interrupt()
 
     def tap(self, chunks: Iterable[Chunk], task: Task) -> Iterator[Chunk]:
         """Pass chunks on, count them for `task`, and end the stream once the run is stopped."""
@@ -39,28 +44,24 @@ class Stop:
 
 
 def run_all(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, stop: Stop) -> list[Result]:
-    """`work` on every job, started in order. Returns only when no thread is at work any more."""
-    if len(jobs) == 1:
-        return [work(jobs[0])]
+    """`work` on every job, started in order. Returns only when no thread is at work any more.
+
+    Even a single job has a thread of its own: this one is free to be interrupted.
+    """
     pool = ThreadPoolExecutor(max_workers=max(1, min(workers, len(jobs))), thread_name_prefix="layer")
     futures: list[Future[Result]] = []
+    failed: list[Future[Result]] = []
     succeeded = False
     try:
         # An interruption may come while jobs are still being handed out: those at work must stop then too.
         for job in jobs:
             futures.append(pool.submit(work, job))
         wait(futures, return_when=FIRST_EXCEPTION)
-        succeeded = all(future.done() and future.exception() is None for future in futures)
+        # What fails once the others are stopped fails because of that.
+        failed = [future for future in futures if future.done() and future.exception()]
+        succeeded = not failed
     finally:
         if not succeeded:
             stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-    return _results(futures)
-
-
-def _results(futures: Sequence[Future[Result]]) -> list[Result]:
-    errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
-    for error in errors:
-        if not isinstance(error, Stopped):
-            raise error
-    return [future.result() for future in futures]
+    return [future.result() for future in failed or futures]

@@ -16,6 +16,7 @@ from occystrap_core.engine.layer_plan import LayerPlan
 from occystrap_core.engine.outcome import Request
 from occystrap_core.engine.schedule import Stop
 from occystrap_core.model.digest import Digest
+from occystrap_core.model.errors import CorruptStream, InvalidTar, LimitExceeded
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import codec_version, sniff
@@ -46,7 +47,11 @@ class LayerTransfer:
         work = LayerPass(
             plan, request.source, self.output, request.filters, request.settings, self._tap(plan, task), self.threads
         )
-        result = work.run()
+        try:
+            result = work.run()
+        except (CorruptStream, InvalidTar, LimitExceeded) as error:
+            error.message = f"{plan}: {error.message}"
+            raise
         task.done("already there" if result.sealed.reused else "")
         self._learn(plan, result.sealed)
         return result

@@ -54,6 +54,9 @@ class RegistryInput:
                 error.hint = "it is a foreign layer, which lies at URLs of its own: those are not followed"
             raise
 
+    def interrupt(self) -> None:
+        self.client.interrupt()
+
     def close(self) -> None:
         self.client.close()
 

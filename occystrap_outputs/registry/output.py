@@ -101,6 +101,9 @@ class RegistryOutput:
         self._close()
         return Receipt("registry", self._uri(), self.reference.name, root, settings=self._own_login())
 
+    def interrupt(self) -> None:
+        self.client.interrupt()
+
     def abort(self) -> None:
         """What was uploaded has no name and is the registry's to collect."""
         self._pending = None

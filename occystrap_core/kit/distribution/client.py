@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ class Access:
     """How a registry is to be reached, from a URI and the settings together.
 
     `max_transfers` blobs at most are on their way at a time; None leaves it to the callers.
+    `sleep` takes the place of waiting between attempts, which can be interrupted.
     """
 
     settings: Settings
@@ -46,7 +46,7 @@ class Access:
     max_transfers: int | None = None
     timeouts: Timeouts = field(default=Timeouts())
     first_wait: float = 0.5
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None
 
 
 class RegistryClient:
@@ -135,6 +135,10 @@ class RegistryClient:
         """Return when another attempt is due; raise `error` where the settings want none."""
         self._session.policy.begin().failed(error)
 
+    def interrupt(self) -> None:
+        """From any thread: whatever this client waits for it gives up at once, and all that is asked for later."""
+        self._session.interrupt()
+
     def close(self) -> None:
         self._session.close()
 
@@ -176,7 +180,7 @@ def _session(reference: Reference, access: Access) -> Session:
     home = registry_origin(reference, access.insecure if access.insecure is not None else settings.insecure or None)
     http = HttpClient(home, access.timeouts)
     login = Login(home, http, lambda: _credentials(reference, access), access.auth_hosts)
-    policy = RetryPolicy(settings.retries, access.first_wait, access.sleep)
+    policy = RetryPolicy(settings.retries, access.first_wait, access.sleep or http.pause)
     return Session(home, http, login, policy, rate_limit_of(home, settings.rate_limit))
 
 

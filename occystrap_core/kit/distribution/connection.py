@@ -12,7 +12,9 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
@@ -65,11 +67,30 @@ class Connections:
         self._kept: dict[Origin, list[tuple[HTTPConnection, float]]] = {}
         self._home_address: IpAddress | None = None
         self._closed = False
+        self._interrupted = threading.Event()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def interrupt(self) -> None:
+        """From any thread: who waits for a peer has waited long enough, and who comes later is turned away."""
+        with self._lock:
+            self._interrupted.set()
+            sockets = list(self._sockets)
+        for each in sockets:
+            with suppress(OSError):
+                # A TLS socket's own method would take away the state that its reader is using.
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless interrupted."""
+        if self._interrupted.wait(seconds):
+            raise _stopped()
 
     def exchange(
         self, method: str, origin: Origin, target: str, headers: Mapping[str, str], body: Iterable[bytes] | None
     ) -> tuple[HTTPResponse, Body]:
         """Send a request and return its answer's head, and the body that must be closed."""
+        if self._interrupted.is_set():
+            raise _stopped()
         kept = self._reused(origin)
         if kept is not None:
             try:
@@ -113,6 +134,7 @@ class Connections:
         connection = self._door.make(wait) if self._door else _connection(origin, proxy, wait)
         try:
             connection.connect()
+            self._watch(connection.sock)
             if proxy is None and self._door is None:
                 self._check_address(origin, connection)
         except UnicodeError:
@@ -124,6 +146,12 @@ class Connections:
                 raise self._door.explain(error) from error
             raise
         return connection
+
+    def _watch(self, connected: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(connected)
+            if self._interrupted.is_set():
+                raise _stopped()
 
     def _check_address(self, origin: Origin, connection: HTTPConnection) -> None:
         address = ip_address(connection.sock.getpeername()[0].partition("%")[0])
@@ -167,6 +195,10 @@ class Connections:
         if body is not None:
             connection.sock.settimeout(self._timeouts.after_upload)
         return connection.getresponse()
+
+
+def _stopped() -> TransferError:
+    return TransferError("the run was stopped")
 
 
 class Body:

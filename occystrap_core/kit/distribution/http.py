@@ -80,6 +80,13 @@ class HttpClient:
                 f"{url.origin.netloc} sends an answer that makes no sense: {shown(str(error))}"
             ) from None
 
+    def interrupt(self) -> None:
+        self._transport.connections.interrupt()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless interrupted."""
+        self._transport.connections.pause(seconds)
+
     def close(self) -> None:
         self._client.close()
 
@@ -88,7 +95,7 @@ class Transport(httpx.BaseTransport):
     """httpx over http.client."""
 
     def __init__(self, home: Origin, timeouts: Timeouts, door: Door | None = None) -> None:
-        self._connections = Connections(home, timeouts, door)
+        self.connections = Connections(home, timeouts, door)
         self._name = door.name if door else ""
 
     def handle_request(self, request: httpx.Request) -> Response:
@@ -98,14 +105,14 @@ class Transport(httpx.BaseTransport):
         headers = {name.decode(): value.decode() for name, value in request.headers.raw}
         peer = self._name or url.origin.netloc
         try:
-            response, stream = self._connections.exchange(request.method, url.origin, url.target, headers, body)
+            response, stream = self.connections.exchange(request.method, url.origin, url.target, headers, body)
         except (OSError, HTTPException) as error:
             raise network_failure(error, peer) from error
         answered = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.getheaders()]
         return Response(response.status, headers=answered, stream=_Stream(stream, peer))
 
     def close(self) -> None:
-        self._connections.close()
+        self.connections.close()
 
 
 class _Stream(httpx.SyncByteStream):

@@ -43,13 +43,13 @@ class RateLimit:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self) -> None:
+    def wait(self, sleep: Callable[[float], None] | None = None) -> None:
         with self._lock:
             now = time.monotonic()
             start = max(self._next, now)
             self._next = start + self._interval
         if start > now:
-            self._sleep(start - now)
+            (sleep or self._sleep)(start - now)
 
 
 @lru_cache(maxsize=256)

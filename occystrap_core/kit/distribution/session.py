@@ -97,6 +97,9 @@ class Session:
             return response
         raise self._refusal(ask, response, _drained(response), answering)
 
+    def interrupt(self) -> None:
+        self._http.interrupt()
+
     def close(self) -> None:
         self._http.close()
 
@@ -132,7 +135,7 @@ class Session:
         return replace(ask, url=target), authorization if target.origin == self.home else ""
 
     def _sent(self, ask: Ask, authorization: str) -> Response:
-        self._rate_limit.wait()
+        self._rate_limit.wait(self._http.pause)
         self.policy.traffic.requested()
         headers = {**ask.headers, "Authorization": authorization} if authorization else ask.headers
         response = self._http.open(ask.method, ask.url, headers, ask.body() if ask.body else None)
