@@ -309,8 +309,14 @@ class TestGlobalHeaders:
         assert [entry.name for entry in read(data)] == [b"PaxHeaders/x", b"name"]
         assert again(data) == data
 
+    def test_their_records_say_nothing_about_themselves(self) -> None:
+        """Go ignores values in them that are nonsense."""
+        records = {b"mtime": b"nonsense", b"uid": b"x", b"LIBARCHIVE.xattr.a": b"A", b"linkpath": b"to", b"uname": b"u"}
+        entry = one(gnu_long(b"x", b"K") + pax(records, flag=b"g"))
+        assert (entry.mtime, entry.uid, entry.xattrs, entry.linkname, entry.uname) == (0, 0, {}, b"", b"")
+
     def test_their_records_are_checked(self) -> None:
-        assert "PAX" in refused(pax(b"nonsense", flag=b"g"))
+        assert "PAX record" in refused(pax(b"nonsense", flag=b"g"))
 
 
 class TestGnu:

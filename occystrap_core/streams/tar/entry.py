@@ -97,7 +97,7 @@ class TarEntry:
 
     @property
     def linkname(self) -> bytes:
-        if self.at:
+        if self.at and self.kind != GLOBAL:
             found = long_link(self.raw, self.at) or self.pax.get("linkpath")
             if found:
                 return found
@@ -109,25 +109,25 @@ class TarEntry:
 
     @property
     def uid(self) -> int:
-        said = self.pax.get("uid")
+        said = self._record("uid")
         return decimal(said) if said else numeric(self._field(header.UID))
 
     @property
     def gid(self) -> int:
-        said = self.pax.get("gid")
+        said = self._record("gid")
         return decimal(said) if said else numeric(self._field(header.GID))
 
     @property
     def uname(self) -> bytes:
-        return self.pax.get("uname") or self._owner(header.UNAME)
+        return self._record("uname") or self._owner(header.UNAME)
 
     @property
     def gname(self) -> bytes:
-        return self.pax.get("gname") or self._owner(header.GNAME)
+        return self._record("gname") or self._owner(header.GNAME)
 
     @property
     def mtime(self) -> float:
-        said = self.pax.get("mtime")
+        said = self._record("mtime")
         return seconds(said) if said else numeric(self._field(header.MTIME))
 
     @property
@@ -138,7 +138,7 @@ class TarEntry:
 
     @property
     def xattrs(self) -> Mapping[str, bytes]:
-        return pax.xattrs(self.pax) if self.pax else _NOTHING
+        return pax.xattrs(self.pax) if self.pax and self.kind != GLOBAL else _NOTHING
 
     @property
     def body(self) -> Iterable[Chunk]:
@@ -210,6 +210,10 @@ class TarEntry:
         if size not in (None, self.size) and not bodiless:
             raise ValueError("a size without a body")
         return self.size if size is None else size, False
+
+    def _record(self, key: str) -> bytes | None:
+        """What a PAX record says of this entry; those of a global header speak of others, and nobody checks them."""
+        return None if self.kind == GLOBAL else self.pax.get(key)
 
     @property
     def _block(self) -> bytes:
