@@ -9,7 +9,6 @@ from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.catalogue import read_catalogue
 from occystrap_core.kit.docker_archive.content import ArchivedImage
-from occystrap_core.kit.docker_archive.names import UNNAMED, image_name
 from occystrap_core.kit.docker_engine.client import DockerClient
 from occystrap_core.kit.docker_engine.endpoint import find_endpoint
 from occystrap_core.kit.docker_engine.exported import exported_archive
@@ -37,10 +36,7 @@ class DockerInput:
         return ((note,) if note else ()) + self._notes
 
     def name(self) -> ImageName:
-        reference = self._wanted.reference
-        if reference and self._known.spelling == self._wanted.spellings[0]:
-            return reference.name
-        return next(filter(None, map(image_name, self._known.tags)), UNNAMED)
+        return self._known.name(self._wanted)
 
     def root(self) -> Descriptor:
         return self._image.root()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,7 +16,7 @@ from occystrap_core.kit.distribution.failures import MAX_ERROR_BODY, server_word
 from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
 from occystrap_core.kit.distribution.origin import Origin, Url
 from occystrap_core.kit.docker_engine.endpoint import Endpoint
-from occystrap_core.kit.docker_engine.messages import messages, require_success
+from occystrap_core.kit.docker_engine.messages import error_in, messages, require_success
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import AccessDenied, NotFound, OccystrapError, TransferError
 
@@ -23,7 +24,6 @@ _HOME = Origin("http", "localhost", 80)
 _ANSWERS = Timeouts(connect=10, idle=120)
 _WORK = Timeouts(connect=10, idle=3600, after_upload=3600)
 """A daemon packs a whole image before it sends the first byte of it, and unpacks one before it answers."""
-_NO_LOGIN = "e30="
 _log = logging.getLogger(__name__)
 
 
@@ -71,15 +71,21 @@ class DockerClient:
         """Take a name away, and the image only if that was its last one and nothing else needs it."""
         self._done("DELETE", f"{_image(name)}?noprune=true", f"image {name!r}")
 
-    def push(self, name: str, tag: str, query: Mapping[str, str] | None = None) -> list[str]:
-        """Have the daemon push an image of its own to where its name says, without a login.
+    def push(
+        self, name: str, query: Mapping[str, str], login: Mapping[str, str] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """What the daemon says while it pushes an image; TransferError where it gives up.
 
-        `query` are more parameters, for podman's sake. Returns when all is pushed."""
-        target = f"{_image(name, 'push')}?{urlencode({'tag': tag, **(query or {})})}"
-        headers = {"X-Registry-Auth": _NO_LOGIN}
-        with self._asking(self._transfers, "POST", target, f"image {name}:{tag}", headers) as response:
-            said = messages(response.iter_raw(), self.endpoint.name)
-            return require_success(said, f"{self.endpoint.name} cannot push {name}:{tag}")
+        `query` has docker's `tag`, or podman's `destination` and `tlsVerify`; `login` the
+        `username` and `password` of the registry.
+        """
+        target = f"{_image(name, 'push')}?{urlencode(query)}"
+        headers = {"X-Registry-Auth": urlsafe_b64encode(strict_json.dumps(login or {})).decode()}
+        with self._asking(self._transfers, "POST", target, f"image {name!r}", headers) as response:
+            for message in messages(response.iter_raw(), self.endpoint.name):
+                if error := error_in(message):
+                    raise TransferError(f"{self.endpoint.name} cannot push {name}: {error}")
+                yield message
 
     def close(self) -> None:
         self._questions.close()

@@ -6,20 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from occystrap_core.kit.docker_archive.names import UNNAMED, image_name
 from occystrap_core.kit.docker_engine.client import DockerClient
+from occystrap_core.kit.docker_engine.image_id import Wanted
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import NotFound
+from occystrap_core.model.image import ImageName
 
 
 @dataclass(frozen=True, slots=True)
 class KnownImage:
     """`spelling` is what it was found by. `id` is the digest of its config, or, where containerd
-    stores the images, of its manifest or index."""
+    stores the images, of its manifest or index. One that `has_name` has a tag or is known by digest."""
 
     spelling: str
     id: Digest
     tags: tuple[str, ...]
     diff_ids: tuple[Digest, ...]
+    has_name: bool
+
+    def name(self, wanted: Wanted) -> ImageName:
+        """What it is called: as it was asked for, or, where that was by ID, by its first tag."""
+        if wanted.reference and self.spelling == wanted.spellings[0]:
+            return wanted.reference.name
+        return next(filter(None, map(image_name, self.tags)), UNNAMED)
 
 
 def find_image(client: DockerClient, spellings: Sequence[str]) -> KnownImage:
@@ -43,4 +53,5 @@ def known_image(spelling: str, inspected: Mapping[str, Any]) -> KnownImage:
         id=Digest.parse(image_id if ":" in image_id else f"sha256:{image_id}"),
         tags=tuple(map(str, inspected.get("RepoTags") or ())),
         diff_ids=tuple(map(Digest.parse, layers or ())),
+        has_name=bool(inspected.get("RepoTags") or inspected.get("RepoDigests")),
     )

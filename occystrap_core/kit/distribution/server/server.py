@@ -26,7 +26,8 @@ class DistributionServer:
     """Serves from construction to `close`, which returns when no thread of it is left.
 
     It listens on this machine's loopback unless told otherwise. `failure` is the first thing
-    that went wrong on our side, which clients are told in a status only.
+    that went wrong on our side, which clients are told in a status only. `was_reached` says
+    whether anybody connected, `has_answered` whether anybody got as far as a request.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class DistributionServer:
         address: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.failure: OSError | None = None
+        self.was_reached = False
+        self.has_answered = False
         self._api = api
         self._tls = tls
         self._gate = gate
@@ -55,6 +58,7 @@ class DistributionServer:
         return f"{address}:{port}"
 
     def answer(self, request: Request) -> Reply:
+        self.has_answered = True
         challenge = self._gate.challenge(request.headers.get("authorization", ""), self.host) if self._gate else ""
         if challenge:
             reply = refused(Refusal(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", "a user and password are needed"))
@@ -100,6 +104,7 @@ class DistributionServer:
     def _accept(self) -> None:
         try:
             accepted, _ = self._listener.accept()
+            self.was_reached = True
             accepted.setblocking(True)
             connection = Connection(accepted, self._tls, self, self._api.limits)
         except OSError as error:

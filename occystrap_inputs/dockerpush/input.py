@@ -1,0 +1,76 @@
+"""Reading an image that a daemon pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
+from occystrap_core.kit.distribution.server import PushedImages
+from occystrap_core.kit.distribution.server.store import StoredBlob
+from occystrap_core.kit.docker_engine.client import DockerClient
+from occystrap_core.kit.docker_engine.endpoint import find_endpoint
+from occystrap_core.kit.docker_engine.image_id import Wanted
+from occystrap_core.kit.docker_engine.known import KnownImage, find_image
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import LimitExceeded, NotFound
+from occystrap_core.model.image import ImageName
+from occystrap_core.model.strict_json import MAX_BYTES
+from occystrap_inputs.dockerpush.plugin import DockerPushInputOptions
+from occystrap_inputs.dockerpush.pushing import REPOSITORY, receive_push
+
+
+class DockerPushInput:
+    """The daemon pushes when the root is asked for, and once: what it pushed is kept in temporary files.
+
+    A push ends with the manifest, and nothing can be planned before that is known.
+    """
+
+    traits = InputTraits()
+
+    def __init__(self, address: Address, options: DockerPushInputOptions, settings: Settings) -> None:
+        self._wanted = Wanted.of(address)
+        self._temp_dir = settings.temp_dir
+        self._store = PushedImages()
+        self.client = DockerClient(find_endpoint(options.socket))
+
+    def notes(self) -> tuple[str, ...]:
+        note = self.client.endpoint.note
+        return (note,) if note else ()
+
+    def name(self) -> ImageName:
+        return self._known.name(self._wanted)
+
+    def root(self) -> Descriptor:
+        return self._root.descriptor()
+
+    def document(self, descriptor: Descriptor) -> bytes:
+        manifest = self._store.manifest(REPOSITORY, str(descriptor.digest))
+        if manifest is not None:
+            return manifest.raw
+        blob = self._blob(descriptor)
+        if blob.size > MAX_BYTES:
+            raise LimitExceeded(f"{descriptor.digest.short} is longer than {MAX_BYTES} bytes, too long for a document")
+        return b"".join(blob.chunks())
+
+    def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        yield from self._blob(descriptor).chunks()
+
+    def close(self) -> None:
+        self._store.close()
+        self.client.close()
+
+    @cached_property
+    def _known(self) -> KnownImage:
+        return find_image(self.client, self._wanted.spellings)
+
+    @cached_property
+    def _root(self) -> Document:
+        return receive_push(self.client, self._known, self._store, self._temp_dir)
+
+    def _blob(self, descriptor: Descriptor) -> StoredBlob:
+        blob = self._store.blob(REPOSITORY, descriptor.digest)
+        if blob is None:
+            raise NotFound(f"{self.client.endpoint.name} did not push {descriptor.digest}")
+        return blob
