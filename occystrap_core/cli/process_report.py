@@ -49,15 +49,18 @@ def summary(done: Done) -> str:
     if done.rate_limits:
         parts.append(f"{done.rate_limits} rate limits")
     if outcome.verified:
-        parts.append(_verdict(outcome))
+        parts.append(_verdict(done))
     return f"Summary: {', '.join(parts)}"
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(done: Done) -> str:
+    outcome = done.outcome
     warnings = sum(finding.severity is Severity.WARNING for finding in outcome.findings)
     if outcome.errors:
         return f"{len(outcome.errors)} verify errors"
-    return f"verified with {plural(warnings, 'warning')}" if warnings else "verified OK"
+    if warnings:
+        return f"verified with {plural(warnings, 'warning')}"
+    return "not read back" if done.streamed else "verified OK"
 
 
 def report_lines(outcome: Outcome) -> Iterator[str]:
@@ -71,7 +74,7 @@ def to_json(done: Done) -> dict[str, Any]:
         "version": VERSION,
         "source": without_credentials(done.source),
         "destination": without_credentials(done.destination),
-        "written": without_credentials(receipt.uri),
+        "written": receipt.uri,
         "name": str(receipt.name),
         "digest": str(receipt.root.digest),
         "media_type": receipt.root.media_type,
@@ -83,7 +86,7 @@ def to_json(done: Done) -> dict[str, Any]:
         "rate_limits": done.rate_limits,
         "notes": list(outcome.notes),
         "filters": [
-            {"name": name, "data": list(report.lines) if report.data is None else report.data}
+            {"name": name, "data": list(report.lines) or None if report.data is None else report.data}
             for name, report in outcome.reports
         ],
         "verification": {

@@ -29,7 +29,7 @@ class TarVerifier:
         path = Address.parse(written.receipt.uri).path()
         if (path.exists() and not path.is_file()) or path == STANDARD_OUTPUT:
             where = "standard output" if path == STANDARD_OUTPUT else str(path)
-            yield Finding(TARBALL, Severity.WARNING, f"what was written to {where} cannot be read again")
+            yield Finding(TARBALL, Severity.INFO, f"what was written to {where} cannot be read again")
             return
         try:
             archive = Archive.open(path, written.settings.temp_dir)
