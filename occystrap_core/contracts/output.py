@@ -29,7 +29,8 @@ class OutputTraits:
     `convert`: recompress every layer that is not already so (the user asked for it).
     `family`: the media types documents must be written in; None keeps the source's.
     `holds_indexes`: whether more than one image fits. `holds_artifacts`: whether blobs that
-    are not tar layers fit. `file`: the one file that commit() replaces.
+    are not tar layers fit. `file`: the one file that commit() replaces. `changed`: what a layer
+    that a filter changed is stored as, where that is not what it was stored as before.
     """
 
     compressions: tuple[Compression, ...]
@@ -38,6 +39,7 @@ class OutputTraits:
     holds_indexes: bool = True
     holds_artifacts: bool = True
     file: Path | None = None
+    changed: Compression | None = None
 
 
 @dataclass(frozen=True, slots=True)

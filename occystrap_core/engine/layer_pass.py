@@ -112,7 +112,7 @@ class LayerPass:
                     _drain(chain.run(source))
             except FirstChange:
                 again = begin(self.filters, self.plan.layer, self.plan.image)
-                return self._streamed(again, joined(aside.chunks(), blob))
+                return replace(self, plan=self.plan.changed)._streamed(again, joined(aside.chunks(), blob))
             self._require_diff_id(source.digest)
             sealed = self._copied(aside.chunks()) if self.output else self._unwritten()
             stats = chain.census.stats(source.size, source.size)

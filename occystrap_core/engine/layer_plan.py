@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from occystrap_core.contracts.output import OutputTraits
 from occystrap_core.model.errors import UsageError
@@ -15,13 +15,19 @@ from occystrap_core.model.media_types import Compression, layer_compression, rec
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
     """`order` numbers the blobs of the whole run. `stored_as` is what the destination will hold;
-    equal to `declared` where the blob may be copied as it lies."""
+    equal to `declared` where the blob may be copied as it lies. `changed_as` is what it will hold
+    instead once a filter changed the layer."""
 
     image: Image
     layer: Layer
     order: int
     declared: Compression
     stored_as: Compression
+    changed_as: Compression
+
+    @property
+    def changed(self) -> LayerPlan:
+        return replace(self, stored_as=self.changed_as)
 
     @property
     def keeps_blob(self) -> bool:
@@ -57,8 +63,9 @@ def _plan(image: Image, layer: Layer, order: int, traits: OutputTraits, unpacked
                 f"the destination holds image layers only, not {layer.descriptor.media_type or 'untyped blobs'}",
                 hint="ocidir:// and registry:// hold artifacts",
             )
-        return LayerPlan(image, layer, order, Compression.NONE, Compression.NONE)
-    return LayerPlan(image, layer, order, declared, _stored_as(declared, traits, unpacked))
+        return LayerPlan(image, layer, order, Compression.NONE, Compression.NONE, Compression.NONE)
+    stored_as = _stored_as(declared, traits, unpacked)
+    return LayerPlan(image, layer, order, declared, stored_as, traits.changed or stored_as)
 
 
 def _stored_as(declared: Compression, traits: OutputTraits, unpacked: bool) -> Compression:

@@ -95,6 +95,8 @@ class LayerTransfer:
         cache = self.request.layer_cache
         if cache is None or sealed.diff_id is None or sealed.uncompressed_size is None:
             return
+        if sealed.blob.media_type != plan.media_type:
+            return  # stored otherwise than the recipe says, for this destination's own reasons
         if not (recipe := self._recipe(plan)):
             return
         cached = CachedLayer(

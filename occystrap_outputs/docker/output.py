@@ -31,7 +31,9 @@ def open_output(address: Address, options: DockerOutputOptions, context: OutputC
 class DockerOutput:
     """The daemon makes the image visible when it has read all of the archive, at commit()."""
 
-    traits = OutputTraits((Compression.NONE, Compression.GZIP), holds_indexes=False, holds_artifacts=False)
+    traits = OutputTraits(
+        (Compression.NONE, Compression.GZIP), changed=Compression.NONE, holds_indexes=False, holds_artifacts=False
+    )
 
     def __init__(self, reference: Reference, socket: str, client: DockerClient, writer: ArchiveWriter) -> None:
         self._reference = reference
