@@ -17,6 +17,7 @@ from occystrap_core.streams.relay import relay
 from occystrap_core.streams.tar import TarReader
 from occystrap_core.streams.verified import Measured, verified
 from occystrap_filters.fidelity.findings import error, first_of, warning
+from occystrap_filters.fidelity.held import as_held, held_layers
 from occystrap_filters.fidelity.walk import Walk
 
 _BAD_RESULT = (ContentError, LimitExceeded, NotFound)
@@ -26,9 +27,11 @@ def compare_layers(
     image: WrittenImage, source: Input | None, destination: Input, allowed: DeclaredChanges
 ) -> Iterator[Finding]:
     """`source` None: what cannot be compared is at least read back."""
+    held = held_layers(destination)
     for position, layer in enumerate(image.layers):
         try:
-            yield from first_of(_compare(image, layer, source, destination, allowed))
+            after = _blob(destination, as_held(layer, held), "destination")
+            yield from first_of(_compare(image, layer, source, after, allowed))
         except OccystrapError as problem:
             if problem.side == "destination" and isinstance(problem, _BAD_RESULT):
                 yield error(image, f"layer {position + 1} was read back and is not right: {problem.message}", position)
@@ -37,9 +40,8 @@ def compare_layers(
 
 
 def _compare(
-    image: WrittenImage, layer: SealedLayer, source: Input | None, destination: Input, allowed: DeclaredChanges
+    image: WrittenImage, layer: SealedLayer, source: Input | None, after: Iterator[Chunk], allowed: DeclaredChanges
 ) -> Iterator[Finding]:
-    after = _blob(destination, layer.blob, "destination")
     if not layer.source.is_tar or (not layer.changed and layer.blob.digest == layer.source.descriptor.digest):
         _drain(after)
     elif layer.changed and source is not None:
