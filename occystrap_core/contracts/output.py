@@ -89,7 +89,10 @@ class Receipt:
 
 
 class Output(Protocol):
-    """An opened destination. put_blob, keep, discard and holds are called from several threads."""
+    """An opened destination. put_blob, keep, discard and holds are called from several threads.
+
+    As an input, it may have one more method, `notes() -> tuple[str, ...]`, asked after commit().
+    """
 
     @property
     def traits(self) -> OutputTraits: ...

@@ -16,7 +16,7 @@ from occystrap_core.engine.layer_pass import PassResult
 from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.schedule import Stop, run_all
-from occystrap_core.engine.source_tree import read_tree
+from occystrap_core.engine.source_tree import read_tree, told_by
 from occystrap_core.engine.transfer import LayerTransfer
 from occystrap_core.engine.verification import run_verifiers
 from occystrap_core.model.descriptor import Descriptor
@@ -33,6 +33,7 @@ def process(request: Request) -> Outcome:
     try:
         run = _Run(request, tree, output, list(notes))
         receipt = run.write()
+        run.notes.extend(told_by(output))
     except BaseException:
         output.abort()
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from occystrap_core.contracts.input import Input
+from occystrap_core.contracts.output import Output
 from occystrap_core.engine.documents import children_of, read_image, read_manifest_or_index
 from occystrap_core.engine.selection import Selection, best_answers
 from occystrap_core.model.descriptor import Descriptor
@@ -25,11 +26,11 @@ def read_tree(source: Input, selection: Selection) -> tuple[Image | Index, tuple
     own = source.traits.platform
     reader = _TreeReader(source, Selection((own,)) if own else selection)
     tree = reader.read(root)
-    return tree, (*_told_by(source), *reader.notes)
+    return tree, (*told_by(source), *reader.notes)
 
 
-def _told_by(source: Input) -> tuple[str, ...]:
-    tell = getattr(source, "notes", None)
+def told_by(part: Input | Output) -> tuple[str, ...]:
+    tell = getattr(part, "notes", None)
     return tuple(tell()) if tell else ()
 
 

@@ -24,6 +24,11 @@ from occystrap_outputs.docker.plugin import DockerOutputOptions
 def open_output(address: Address, options: DockerOutputOptions, context: OutputContext) -> DockerOutput:
     reference = named(address)
     client = DockerClient(find_endpoint(options.socket))
+    try:
+        _ = client.version  # a daemon that is not there is noticed before anything is fetched for it
+    except BaseException:
+        client.close()
+        raise
     writer = ArchiveWriter(LoadTarget(client.load), context.settings.temp_dir)
     return DockerOutput(reference, options.socket, client, writer)
 
@@ -41,6 +46,10 @@ class DockerOutput:
         self._client = client
         self._writer = writer
         self._form = DaemonArchive(reference)
+
+    def notes(self) -> tuple[str, ...]:
+        note = self._client.endpoint.note
+        return (note,) if note else ()
 
     def cannot_modify_reason(self) -> str:
         return ""
@@ -72,7 +81,7 @@ class DockerOutput:
         self._client.close()
         name = self._reference.name
         query = f"?socket={quote(self._socket)}" if self._socket else ""
-        details = {"daemon": self._client.endpoint.name}
+        details = {"daemon": self._client.endpoint.location}
         return Receipt("docker", f"docker://{name}{query}", name, root, details)
 
     def abort(self) -> None:

@@ -24,13 +24,18 @@ _FORMS = "write it as unix:///path or tcp://host:port"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`name` is what errors call the daemon. `note` is a sentence for the user where the daemon
+    """`location` is the socket's path or `host:port`. `note` is a sentence for the user where the daemon
     is another than might be expected, else empty. `socket` is set for a socket file."""
 
-    name: str
+    location: str
     make: Callable[[float], HTTPConnection]
     note: str = ""
     socket: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return f"the daemon at {self.location}"
 
     @property
     def door(self) -> Door:
@@ -75,7 +80,7 @@ def find_endpoint(
 
 
 def unix_endpoint(path: Path, note: str = "") -> Endpoint:
-    return Endpoint(f"the daemon at {path}", partial(UnixConnection, str(path)), note, path)
+    return Endpoint(str(path), partial(UnixConnection, str(path)), note, path)
 
 
 def _usual_endpoint(environ: Mapping[str, str], docker_socket: Path, podman_socket: Path) -> Endpoint:
@@ -112,7 +117,7 @@ def _endpoint(host: str, where: str, certificates: Path | None, verify: bool, no
     secure = certificates is not None or scheme == "https"
     name, port = _host_and_port(rest, where, _TLS_PORT if secure else _PLAIN_PORT)
     make = _secure(name, port, certificates, verify) if secure else partial(_plain, name, port)
-    return Endpoint(f"the daemon at {name}:{port}", make, note)
+    return Endpoint(f"{name}:{port}", make, note)
 
 
 def _host_and_port(rest: str, where: str, default_port: int) -> tuple[str, int]:

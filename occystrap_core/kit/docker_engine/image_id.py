@@ -37,7 +37,9 @@ def named(address: Address) -> Reference:
     """The name of an image that is going to be: with a tag, and no digest, which nobody can choose."""
     reference = Wanted.of(address).reference
     if reference is None or reference.digest:
-        raise UsageError(f"{address} has no place for a digest", hint="give the image a name and a tag")
+        raise UsageError(
+            f"{unquote(address.target)!r} is no name that an image can be given", hint="write a name and a tag"
+        )
     return reference
 
 
