@@ -46,7 +46,6 @@ class LayerCache:
         self._lock = threading.Lock()
         self._known = _read(path)
         self._learnt: dict[str, dict[str, Any]] = {}
-        self.hits = 0
 
     def look_up(self, source: Digest, recipe: str) -> CachedLayer | None:
         entry = self._known.get(_key(source, recipe))
@@ -76,10 +75,13 @@ class LayerCache:
         self._known.update(self._learnt)
 
 
-def recipe_of(fingerprints: tuple[str, ...], stored_as: Compression, codec: str) -> str:
-    """A short name for everything that decides what a layer becomes."""
-    recipe = strict_json.dumps({"filters": fingerprints, "compression": stored_as, "codec": codec})
-    return hashlib.sha256(recipe).hexdigest()[:16]
+def recipe_of(fingerprints: tuple[str, ...], stored_as: Compression, codec: str, diff_id: Digest | None) -> str:
+    """A short name for everything that decides what a layer becomes.
+
+    `diff_id` is what the image's config says of it: another config's word is still to be checked.
+    """
+    known = {"filters": fingerprints, "compression": stored_as, "codec": codec, "diff_id": str(diff_id)}
+    return hashlib.sha256(strict_json.dumps(known)).hexdigest()[:16]
 
 
 def _key(source: Digest, recipe: str) -> str:

@@ -16,7 +16,7 @@ from occystrap_core.engine.layer_plan import LayerPlan
 from occystrap_core.engine.outcome import Request
 from occystrap_core.engine.schedule import Stop
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import CorruptStream, InvalidTar, LimitExceeded
+from occystrap_core.model.errors import CorruptStream, InvalidTar, LimitExceeded, attributed
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import codec_version, sniff
@@ -76,9 +76,8 @@ class LayerTransfer:
         if cache is None or not (recipe := self._recipe(plan)):
             return None
         cached = cache.look_up(plan.layer.descriptor.digest, recipe)
-        if cached is None or self.output.holds(cached.blob) != cached.size:
+        if cached is None or not self._is_there(cached):
             return None
-        cache.hits += 1
         self.request.progress.start(str(plan), plan.layer.descriptor.size).done("from the layer cache")
         blob = replace(plan.layer.descriptor, media_type=plan.media_type, digest=cached.blob, size=cached.size)
         sealed = SealedLayer(
@@ -90,6 +89,10 @@ class LayerTransfer:
             uncompressed_size=cached.uncompressed_size,
         )
         return PassResult(sealed, {})
+
+    def _is_there(self, cached: CachedLayer) -> bool:
+        with attributed("destination"):
+            return self.output.holds(cached.blob) == cached.size
 
     def _learn(self, plan: LayerPlan, sealed: SealedLayer) -> None:
         cache = self.request.layer_cache
@@ -109,4 +112,4 @@ class LayerTransfer:
         fingerprints = tuple(each.filter.fingerprint for each in self.request.filters)
         if not plan.layer.is_tar or not all(fingerprints):
             return ""
-        return recipe_of(fingerprints, plan.stored_as, codec_version(plan.stored_as))
+        return recipe_of(fingerprints, plan.stored_as, codec_version(plan.stored_as), plan.layer.diff_id)
