@@ -201,7 +201,8 @@ class Examination:
         return ()
 
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination | None:
-        """The work on a layer; called for tar layers only, from several threads."""
+        """The work on a layer; called from several threads, and for what is no tar layer only where the
+        rule's spec needs LAYERS."""
         return None
 
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:

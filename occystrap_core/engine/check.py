@@ -127,8 +127,8 @@ class _Run:
 
     def _scan(self, image: ImageUnderCheck, layer: LayerUnderCheck, stop: Stop, threads: int) -> LayerScan:
         examiners: list[Examiner] = []
-        if layer.is_tar:
-            for spec, examination in self._examinations:
+        for spec, examination in self._examinations:
+            if layer.is_tar or spec.needs is Needs.LAYERS:
                 self._guarded(spec, image.where, lambda: self._begin(examiners, spec, examination, image, layer))  # noqa: B023
         size = layer.descriptor.size if layer.descriptor else None
         task = self.request.progress.start(f"layer {layer.position + 1}", size)

@@ -1,0 +1,52 @@
+"""Blobs that the image names and its source does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from occystrap_core.contracts import (
+    CheckSpec,
+    Examination,
+    FoundDocument,
+    ImageUnderCheck,
+    Needs,
+    Remark,
+    Role,
+    Severity,
+    Where,
+    hookimpl,
+)
+from occystrap_core.model.errors import NotFound
+
+
+@hookimpl
+def occystrap_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        name="blob-missing",
+        summary="the source has every blob that the image names",
+        implementation="occystrap_checks.graph.blob_missing:BlobMissing",
+        severity=Severity.ERROR,
+        needs=Needs.DOCUMENTS,
+        why="An image whose layer or config is gone cannot be pulled, although its tag and manifest are there.",
+        example="A registry whose garbage collection ran while the image was pushed, or an OCI layout copied in part.",
+        remedy="Push the image again from where it is whole. Some clients skip layers that they believe are there: "
+        "push with a fresh layer cache.",
+    )
+
+
+class BlobMissing(Examination):
+    def document(self, document: FoundDocument) -> Iterable[Remark]:
+        is_child = document.role is not Role.CONFIG and document.where.index
+        if document.raw is None and isinstance(document.trouble, NotFound) and not is_child:
+            return (Remark(f"the {document.role} is missing: {document.trouble.message}"),)
+        return ()
+
+    def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
+        has_blob = self.context.has_blob
+        if has_blob is None:
+            return
+        for layer in image.layers:
+            if layer.descriptor is None or layer.descriptor.extra.get("urls"):
+                continue
+            if has_blob(layer.descriptor) is False:
+                yield Remark(f"the source has no blob {layer.descriptor.digest}", Where(layer=layer.position))

@@ -1,0 +1,42 @@
+"""Documents that could not be read for a reason no other rule has a name for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Severity, hookimpl
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.errors import ContentError, NotFound
+
+
+@hookimpl
+def occystrap_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        name="document-unreadable",
+        summary="every document can be read",
+        implementation="occystrap_checks.graph.document_unreadable:DocumentUnreadable",
+        severity=Severity.ERROR,
+        needs=Needs.DOCUMENTS,
+        why="What an index leads to and nobody can read was not checked: an index that contains itself, one nested too "
+        "deep, a document over the limit.",
+        example="An index whose only entry is the index itself.",
+        remedy="Build the index again from the images that it should list.",
+    )
+
+
+class DocumentUnreadable(Examination):
+    def document(self, document: FoundDocument) -> Iterable[Remark]:
+        trouble = document.trouble
+        if document.raw is not None or trouble is None or isinstance(trouble, NotFound):
+            return ()
+        if document.reference and not _is_descriptor(document.reference):
+            return ()
+        return (Remark(f"the {document.role} cannot be read: {trouble}"),)
+
+
+def _is_descriptor(reference: object) -> bool:
+    try:
+        Descriptor.from_json(reference)
+    except ContentError:
+        return False
+    return True
