@@ -86,7 +86,7 @@ class Chain:
     def _segment(self, steps: tuple[Step, ...], plain: Iterable[Chunk]) -> Iterator[bytes]:
         from occystrap_core.streams.tar import TarReader, serialise  # a run that opens no layer does without
 
-        reader = TarReader(plain)
+        reader = TarReader(plain, "source")
         first, last = steps[0] is self.steps[0], steps[-1] is self.steps[-1]
         entries = self._entries(reader, steps, count_in=first, count_out=last)
         with attributed("source"):

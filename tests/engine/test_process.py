@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from occystrap_core.contracts.entry import Entry
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import DigestMismatch, InvalidTar, TransferError, UsageError
@@ -225,6 +226,17 @@ class TestDamage:
     def test_bytes_that_are_no_tar_are_refused_when_a_filter_must_read_them(self) -> None:
         with pytest.raises(InvalidTar):
             run(build_image([b"no tar at all" * 100]), Touch(0))
+
+    def test_a_tar_that_ends_inside_a_file_is_the_sources_fault_though_a_filter_reads_it(self) -> None:
+        class Read(PlainFilter):
+            def entry(self, entry: Entry) -> Entry:
+                for _ in entry.body:
+                    pass
+                return entry
+
+        cut = layer_tar(("big", b"x" * 5000))[:1000]
+        with pytest.raises(InvalidTar, match="^source: layer 1 .*in the middle of an entry"):
+            run(build_image([cut]), Read())
 
     @pytest.mark.parametrize("method", ["put_blob", "keep", "put_document", "commit"])
     def test_a_failing_destination_is_named_and_aborted(self, method: str) -> None:

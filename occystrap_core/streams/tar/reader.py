@@ -49,9 +49,11 @@ class TarReader:
     An entry's body can be read, once, until the next entry is asked for.
     A PAX global header is an entry of its own, of kind `g`, as in Go: it has no body, and
     its records are `pax`. Extended headers that no entry follows belong to the trailer.
+    `side` is whose archive it is: bodies are read, and errors met, wherever an entry has got to.
     """
 
-    def __init__(self, chunks: Iterable[Chunk]) -> None:
+    def __init__(self, chunks: Iterable[Chunk], side: str = "") -> None:
+        self._side = side
         self._feed = Feed(chunks)
         self._parse = HeaderParser().parse
         self._pending: _Pending | None = None
@@ -103,7 +105,7 @@ class TarReader:
             raise self._located(error) from error
 
     def _located(self, error: InvalidTar) -> InvalidTar:
-        return InvalidTar(f"invalid tar archive near byte {self._feed.offset}: {error.message}")
+        return InvalidTar(f"invalid tar archive near byte {self._feed.offset}: {error.message}", side=self._side)
 
     def _skip_rest(self) -> None:
         self._turn = -1
