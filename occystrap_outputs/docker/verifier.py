@@ -14,7 +14,7 @@ from occystrap_core.kit.docker_engine.known import KnownImage, find_image
 from occystrap_core.model.errors import NotFound, OccystrapError
 from occystrap_outputs.docker.plugin import DockerOutputOptions
 
-DAEMON, IMAGE, LAYERS = "verify.daemon", "verify.image", "verify.layers"
+DAEMON, IMAGE, LAYER = "verify.daemon", "verify.image", "verify.layer"
 
 
 class DockerVerifier:
@@ -42,4 +42,4 @@ def _differences(known: KnownImage, image: WrittenImage, depth: Depth) -> Iterat
         sent = tuple(layer.diff_id for layer in image.layers)
         if known.diff_ids != sent:
             what = f"the daemon lists {len(known.diff_ids)} layers that are not the {len(sent)} that were sent"
-            yield Finding(LAYERS, Severity.ERROR, what, where)
+            yield Finding(LAYER, Severity.ERROR, what, where)
