@@ -77,6 +77,7 @@ class Extractor:
             FIFO: self._make_fifo,
         }
         attributes.drop_default_acl(self._root)
+        self._imply(self._root, b"")
 
     def __enter__(self) -> Extractor:
         return self
@@ -87,8 +88,6 @@ class Extractor:
     def apply(self, chunks: Iterable[Chunk]) -> LayerReport:
         """Unpack one layer's uncompressed tar stream, to its last byte."""
         self._layer = layer = LayerReport()
-        self._added.clear()
-        self._implied.clear()
         reader = TarReader(chunks)
         path = b""
         try:
@@ -101,6 +100,8 @@ class Extractor:
         for _ in reader.trailer():
             pass
         layer.implied.extend(self._implied.values())
+        self._added.clear()
+        self._implied.clear()
         self._total.add(layer)
         return layer
 

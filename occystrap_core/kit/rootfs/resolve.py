@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 
 from occystrap_core.kit.rootfs import openat2
@@ -19,6 +20,7 @@ MAX_LINKS = 40
 """As in the kernel: how many symbolic links one path may lead through."""
 
 IMPLIED_MODE = 0o755
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_A_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
 
@@ -107,3 +109,24 @@ def _entered(directory: int, path: list[bytes], make: Making | None) -> int:
             raise
     make(directory, name, b"/".join(path))
     return os.open(name, _STEP, dir_fd=directory)
+
+
+def open_file_in(root: int, path: bytes) -> int:
+    """A descriptor, for reading, of the regular file that `path` leads to inside `root`.
+
+    What is no regular file is never opened: a device might wake up."""
+    open_in = opener(root)
+    for _ in range(MAX_LINKS):
+        above, _, name = path.rpartition(b"/")
+        directory = open_in(root, above or b".")
+        try:
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode):
+                return os.open(name, _FILE, dir_fd=directory)
+            if not stat.S_ISLNK(status.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", os.fsdecode(path))
+            target = os.readlink(name, dir_fd=directory)
+        finally:
+            os.close(directory)
+        path = target.lstrip(b"/") if target.startswith(b"/") else b"%b/%b" % (above or b".", target)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))

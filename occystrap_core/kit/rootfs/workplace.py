@@ -1,0 +1,182 @@
+"""A directory on its way: made beside its final name, out of sight, and renamed at the end."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from occystrap_core.kit.rootfs.removal import remove
+from occystrap_core.model.errors import NotFound, TransferError, UsageError
+from occystrap_core.model.shown import shown
+from occystrap_core.streams.atomic import sync_directory
+
+SUFFIX = ".occystrap-partial"
+_MODE = 0o700
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_EXCHANGE = 2
+_AT_FDCWD = -100
+_LONGEST_STEM = 180
+
+
+class Workplace:
+    """What becomes `target`. Nothing is made before `path` is asked for.
+
+    The directory is locked as long as its owner lives: what a killed run leaves behind is
+    removed by the next one with the same target. A target that is not empty is refused unless
+    it is of the same kind, or is to be overwritten.
+    """
+
+    def __init__(self, target: Path, is_same_kind: Callable[[Path], bool], *, overwrite: bool = False) -> None:
+        self.target = Path(os.path.realpath(target))
+        self._require_room = partial(_require_room, target, is_same_kind, overwrite)
+        self._require_room()
+        self._lock = threading.Lock()
+        self._made: Path | None = None
+        self._owner = -1
+
+    @property
+    def path(self) -> Path:
+        with self._lock:
+            if self._made is None:
+                self._remove_abandoned()
+                self._made, self._owner = self._make()
+            return self._made
+
+    def commit(self) -> None:
+        """The directory gets its name, and what had it is removed."""
+        path = self.path
+        self._require_room()
+        _sync_all(self._owner)
+        old = _take_place(path, self.target)
+        sync_directory(self.target.parent)
+        self._close()
+        if old is not None:
+            remove_tree(old)
+
+    def abort(self) -> None:
+        """Does nothing after `commit`, and nothing the second time."""
+        made = self._made
+        self._close()
+        if made is not None:
+            remove_tree(made)
+
+    def _close(self) -> None:
+        self._made = None
+        if self._owner >= 0:
+            os.close(self._owner)
+            self._owner = -1
+
+    def _make(self) -> tuple[Path, int]:
+        while True:
+            path = self.target.parent / f"{_prefix(self.target)}{secrets.token_hex(4)}{SUFFIX}"
+            path.mkdir(_MODE)
+            owner = os.open(path, _DIRECTORY)
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            # Another run may have taken it for abandoned before it was locked.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(owner)):
+                    return path, owner
+            os.close(owner)
+
+    def _remove_abandoned(self) -> None:
+        prefix = _prefix(self.target)
+        for path in list(self.target.parent.iterdir()):
+            if path.name.startswith(prefix) and path.name.endswith(SUFFIX):
+                with suppress(OSError):
+                    _remove_if_abandoned(path)
+
+
+def _require_room(target: Path, is_same_kind: Callable[[Path], bool], overwrite: bool) -> None:
+    """Find out before the transfer what would make the commit fail, or cost the user something."""
+    real = Path(os.path.realpath(target))
+    if not real.parent.is_dir():
+        raise NotFound(f"the folder {target.parent} does not exist")
+    if not real.exists():
+        return
+    if not real.is_dir():
+        raise UsageError(f"{target} is not a directory")
+    if real.is_mount():
+        raise UsageError(f"{target} is a mount point, which cannot be replaced", hint="name a directory in it")
+    if mounted := mounts_below(real):
+        raise UsageError(f"{shown(os.fsencode(mounted[0]))} is mounted inside {target}", hint="unmount it first")
+    if any(real.iterdir()) and not overwrite and not is_same_kind(real):
+        raise UsageError(f"{target} is not empty", hint="name another directory, or add overwrite=true to replace it")
+
+
+def mounts_below(directory: Path) -> list[str]:
+    """The mount points in a directory; /proc writes what separates fields as octal numbers."""
+    below = f"{directory}/"
+    found = []
+    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+        point = os.fsdecode(line.split(b" ")[4].decode("unicode_escape").encode("latin-1"))
+        if point.startswith(below):
+            found.append(point)
+    return found
+
+
+def remove_tree(path: Path) -> None:
+    """A directory with all in it; what is already gone is no error."""
+    with suppress(FileNotFoundError):
+        parent = os.open(path.parent, _DIRECTORY)
+        try:
+            remove(parent, os.fsencode(path.name))
+        finally:
+            os.close(parent)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:_LONGEST_STEM]}."
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    owner = os.open(path, _DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove_tree(path)
+    finally:
+        os.close(owner)
+
+
+def _take_place(path: Path, target: Path) -> Path | None:
+    """Rename; returns where that lies now which had the name before."""
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    else:
+        return None
+    if _exchanged(path, target):
+        return path
+    aside = path.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{SUFFIX}")
+    target.rename(aside)
+    try:
+        path.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    return aside
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether two names could be swapped in one step: not every file system can."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    names = ctypes.c_char_p(os.fsencode(one)), ctypes.c_char_p(os.fsencode(other))
+    return int(renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE)) == 0
+
+
+def _sync_all(descriptor: int) -> None:
+    """Return when everything on this file system is on the disk: one call for all the files."""
+    if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+        number = ctypes.get_errno()
+        raise TransferError(f"cannot write everything to the disk: {os.strerror(number)}")

@@ -1,0 +1,31 @@
+"""Is the bundle complete, and is its root file system what the layers say?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from occystrap_core.contracts.finding import Finding
+from occystrap_core.contracts.verifier import Depth, Written
+from occystrap_core.kit.folder.audit import Audit
+from occystrap_core.kit.folder.beneath import Folder
+from occystrap_core.model import strict_json
+from occystrap_outputs.oci.output import IMAGE_CONFIG, ROOTFS, RUNTIME_CONFIG
+
+BUNDLE = "verify.bundle"
+
+
+class BundleVerifier:
+    def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
+        folder = Folder(Path(str(written.receipt.details["path"])))
+        audit = Audit(folder, depth)
+        with audit.looking(BUNDLE):
+            if folder.listing() != sorted((ROOTFS, RUNTIME_CONFIG, IMAGE_CONFIG)):
+                audit.error(BUNDLE, f"{folder} holds {', '.join(folder.listing())}")
+            if not (folder.path / ROOTFS).is_dir():
+                audit.error(BUNDLE, f"{folder}/{ROOTFS} is not a directory")
+        for image in written.images:
+            audit.exact(BUNDLE, IMAGE_CONFIG, image.config.raw)
+        with audit.looking(BUNDLE):
+            strict_json.loads_object(folder.read(RUNTIME_CONFIG), RUNTIME_CONFIG)
+        return audit.findings
