@@ -69,7 +69,7 @@ class RegistryOutput:
 
     def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
         assert isinstance(staged, SpooledBlob)
-        if not staged.sent and not self.client.has_blob(blob.digest):
+        if not staged.sent and not self.client.has_blob(blob.digest, blob.size):
             self.client.put_blob(blob.digest, staged.spool)
         self.discard(staged)
 
@@ -89,7 +89,7 @@ class RegistryOutput:
         if document.media_type in INDEXES | MANIFESTS:
             self._flush()
             self._pending = document
-        elif not self.client.has_blob(document.digest):
+        elif not self.client.has_blob(document.digest, len(document.raw)):
             self.client.put_blob(document.digest, InMemory(document.raw))
 
     def commit(self, root: Descriptor) -> Receipt:

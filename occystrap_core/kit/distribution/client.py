@@ -108,13 +108,13 @@ class RegistryClient:
         """The size of a blob that the repository has; None where it has none, or does not tell."""
         try:
             with self._session.asking(self._blob_ask("HEAD", digest)) as response:
-                length = response.headers.get("content-length", "")
-                return int(length) if length.isascii() and length.isdigit() else None
+                return _told_size(response)
         except NotFound:
             return None
 
-    def has_blob(self, digest: Digest) -> bool:
-        return self._sees_blob(digest, self._session.asking)
+    def has_blob(self, digest: Digest, size: int | None = None) -> bool:
+        """Whether the repository has a blob, and of this size, where `size` is given and a size is told."""
+        return self._sees_blob(digest, size, self._session.asking)
 
     def mount(self, digest: Digest, source_repository: str) -> bool:
         """Have a blob of another repository of this registry appear here; False where that is not possible."""
@@ -124,7 +124,8 @@ class RegistryClient:
     def put_blob(self, digest: Digest, content: Content) -> None:
         """Upload a blob; an interrupted upload goes on where it stopped, or starts again."""
         with self._turn:
-            self._upload(self._scopes).put(digest, content, lambda: self._sees_blob(digest, self._session.trying))
+            upload, size = self._upload(self._scopes), content.size
+            upload.put(digest, content, lambda: self._sees_blob(digest, size, self._session.trying))
 
     def put_passing_blob(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
         """Upload bytes that come only once, in one attempt; Transient where another may help."""
@@ -142,10 +143,12 @@ class RegistryClient:
     def close(self) -> None:
         self._session.close()
 
-    def _sees_blob(self, digest: Digest, ask: Callable[[Ask], AbstractContextManager[Response]]) -> bool:
+    def _sees_blob(
+        self, digest: Digest, size: int | None, ask: Callable[[Ask], AbstractContextManager[Response]]
+    ) -> bool:
         try:
-            with ask(self._blob_ask("HEAD", digest)):
-                return True
+            with ask(self._blob_ask("HEAD", digest)) as response:
+                return size is None or _told_size(response) in (None, size)
         except NotFound:
             return False
 
@@ -160,6 +163,11 @@ class RegistryClient:
     def _blob_ask(self, method: str, digest: Digest) -> Ask:
         url = self._session.url(f"/v2/{self._repository}/blobs/{digest}")
         return Ask(method, url, f"the blob {digest} of {self.reference.familiar}", self._scopes)
+
+
+def _told_size(response: Response) -> int | None:
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
 
 
 def _scope(repository: str, actions: str) -> str:
