@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from occystrap_core.contracts.filter import FilterReport, StageLayer
@@ -113,6 +113,8 @@ class _Run:
         workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
         results = iter(run_all(transfer.run, plans, workers, stop))
         self.notes.extend(sorted(transfer.notes))
+        if self.request.filters:
+            self.notes.extend(_unfiltered(plans))
         for image in images:
             self._assemble(image, [next(results) for _ in image.layers])
 
@@ -186,6 +188,13 @@ def _stage(result: PassResult, position: int) -> StageLayer:
     sealed = result.sealed
     unread = StageLayer(sealed.source, sealed.source.diff_id, 0, changed=False)
     return result.stages.get(position, unread)
+
+
+def _unfiltered(plans: Sequence[LayerPlan]) -> Iterator[str]:
+    """Layers of images that filters would have been for: encrypted ones, for example."""
+    for plan in plans:
+        if not (plan.layer.is_tar or plan.image.is_artifact or plan.image.attests):
+            yield f"{plan} is {plan.layer.descriptor.media_type or 'of no type'}: it goes past the filters as it is"
 
 
 def _threads_each(request: Request, plans: Sequence[LayerPlan]) -> int:

@@ -20,6 +20,7 @@ from tests.engine.runs import Append, Drop, Label, Look, PlainFilter, Skip, Touc
 
 FILES = layer_tar(("etc/", ""), ("etc/motd", "hello"), ("etc/secret", "hush"))
 MORE = layer_tar(("usr/", ""), ("usr/big", "x" * 300_000))
+ENCRYPTED = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"
 
 
 def written(output: MemoryOutput) -> tuple[dict, dict]:
@@ -85,6 +86,14 @@ class TestNothingChanges:
         artifact, output = build_artifact({"application/vnd.example.data": b"not a tar"}), MemoryOutput()
         run(artifact, Touch(0), Label(), output=output)
         assert output.store.snapshot()[:2] == (dict(artifact.blobs), dict(artifact.documents))
+
+    def test_a_layer_that_no_filter_can_open_is_said(self) -> None:
+        image = build_image([FILES, build_layer(FILES, media_type=ENCRYPTED)])
+        (note,) = run(image, Touch(7)).notes
+        assert note.startswith("blob 2 (")
+        assert note.endswith(f"is {ENCRYPTED}: it goes past the filters as it is")
+        assert run(image).notes == ()
+        assert run(build_artifact({"application/vnd.example.data": b"not a tar"}), Touch(7)).notes == ()
 
 
 class TestSomethingChanges:
