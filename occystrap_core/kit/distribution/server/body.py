@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from occystrap_core.kit.distribution.server.head import Head
-from occystrap_core.kit.distribution.server.refusal import Gone, Refusal, bad_request
+from occystrap_core.kit.distribution.server.refusal import Refusal, bad_request
 from occystrap_core.kit.distribution.server.wire import Wire
 
 _PIECE = 256 * 1024
@@ -64,18 +64,17 @@ class WireBody:
                 return
             yield view[:count]
 
-    def finish(self) -> bool:
-        """Read what nobody wanted, where that is little; whether the next request can be read then."""
+    def may_finish(self) -> bool:
+        """Whether what nobody read so far is little enough to be read for the sake of the next request."""
+        if not self._in_step:
+            return False
         if not self._left and not self._in_chunks:
             return True
-        if not self._in_step or self._to_encourage or self._in_chunks or self._left > _WORTH_READING:
-            return False
-        try:
-            for _ in self.chunks():
-                pass
-        except Gone:
-            return False
-        return True
+        return not self._to_encourage and not self._in_chunks and self._left <= _WORTH_READING
+
+    def finish(self) -> None:
+        for _ in self.chunks():
+            pass
 
     def _fill(self, view: memoryview) -> int:
         self._encourage()

@@ -77,9 +77,11 @@ class Connection:
         self.waits = False
         body = WireBody(wire, head)
         reply = self._answered(head, body)
-        keeps = head.keeps_alive and body.finish()
+        keeps = head.keeps_alive and body.may_finish()
         _send(wire, reply, whole=head.method != "HEAD", closes=not keeps)
-        if not keeps:
+        if keeps:
+            body.finish()
+        else:
             wire.linger(_LINGER_SECONDS)
         return keeps
 

@@ -23,7 +23,10 @@ class BasicGate:
 
     def challenge(self, authorization: str, host: str) -> str:
         # Every user is compared, so that the time taken tells nothing.
-        known = [compare_digest(basic(user, password), authorization) for user, password in self.users.items()]
+        known = [
+            compare_digest(basic(user, password).encode(), authorization.encode())
+            for user, password in self.users.items()
+        ]
         return "" if any(known) else 'Basic realm="occystrap"'
 
 

@@ -22,8 +22,9 @@ def read_manifest(raw: bytes, content_type: str) -> Document:
     except ContentError as error:
         raise _invalid("it is not the strict JSON that manifests are written in") from error
     declared = content_type.partition(";")[0].strip().lower()
-    embedded = parsed.get("mediaType", declared)
-    media_type = embedded or _type_by_shape(parsed)
+    media_type = parsed.get("mediaType", declared) or _type_by_shape(parsed)
+    if not isinstance(media_type, str):
+        raise _invalid("its mediaType is no text")
     if media_type != (declared or media_type):
         raise _invalid("its Content-Type is not its mediaType")
     if "manifests" in parsed and ("layers" in parsed or "config" in parsed):

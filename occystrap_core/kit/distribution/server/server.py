@@ -9,6 +9,7 @@ import ssl
 import threading
 from dataclasses import replace
 from http import HTTPStatus
+from time import monotonic, sleep
 from types import TracebackType
 
 from occystrap_core.kit.distribution.server.api import DistributionApi, Request
@@ -19,6 +20,7 @@ from occystrap_core.kit.distribution.server.reply import Reply, refused
 
 _BACKLOG = 128
 _TIDY_SECONDS = 30
+_PATIENCE_SECONDS = 0.1
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -111,13 +113,22 @@ class DistributionServer:
             if error.errno in _OUT_OF_FILES:
                 self._make_room(1)
             return
-        if not self._make_room(self._api.limits.connections):
+        if not self._wait_for_room():
             connection.close()
             return
         thread = threading.Thread(target=self._serve, args=(connection,), name="registry", daemon=True)
         with self._lock:
             self._connections[connection] = thread
         thread.start()
+
+    def _wait_for_room(self) -> bool:
+        """For a moment only: nobody else is let in meanwhile."""
+        deadline = monotonic() + _PATIENCE_SECONDS
+        while not self._make_room(self._api.limits.connections):
+            if monotonic() > deadline:
+                return False
+            sleep(_PATIENCE_SECONDS / 10)
+        return True
 
     def _make_room(self, limit: int) -> bool:
         """Whether one more fits below `limit`; the one that has waited longest for a request has to go for it."""

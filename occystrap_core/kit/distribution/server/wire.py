@@ -45,13 +45,14 @@ class Wire:
 
     def line(self) -> bytes:
         """A short line of a chunked body, without its end."""
-        while (end := self._ahead.find(b"\r\n")) < 0:
-            if len(self._ahead) > _LONGEST_LINE:
-                raise bad_request("a chunk has no proper size")
+        while (end := self._ahead.find(b"\n")) < 0:
+            self._require_short_line(len(self._ahead))
             self._keeping_pace(lambda: self._receive(self._limits.idle_seconds))
-        if end > _LONGEST_LINE:
-            raise bad_request("a chunk has no proper size")
-        return self._taken(end + 2)[:-2]
+        self._require_short_line(end)
+        line = self._taken(end + 1)
+        if not line.endswith(b"\r\n"):
+            raise bad_request("a line of a chunk ends as it should not")
+        return line[:-2]
 
     def read_into(self, view: memoryview) -> int:
         """Put at least one byte into `view`."""
@@ -119,6 +120,10 @@ class Wire:
                 "UNSUPPORTED",
                 f"a request's head may have {self._limits.head_bytes} bytes",
             )
+
+    def _require_short_line(self, length: int) -> None:
+        if length > _LONGEST_LINE:
+            raise bad_request("a chunk has no proper size")
 
     def _taken(self, count: int) -> bytes:
         taken = bytes(self._ahead[:count])
