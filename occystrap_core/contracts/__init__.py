@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 from occystrap_core.contracts.address import Address
 from occystrap_core.contracts.check import (
     CheckContext,
+    Entries,
     Examination,
     FoundDocument,
     ImageUnderCheck,
     LayerExamination,
     LayerFacts,
     LayerUnderCheck,
+    Listing,
     Needs,
     Remark,
     Role,
     Seen,
+    Stage,
     View,
 )
 from occystrap_core.contracts.entry import Entry
@@ -63,6 +66,7 @@ __all__ = [
     "CommandSpec",
     "DeclaredChanges",
     "Depth",
+    "Entries",
     "Entry",
     "Examination",
     "Filter",
@@ -78,6 +82,7 @@ __all__ = [
     "LayerExamination",
     "LayerFacts",
     "LayerUnderCheck",
+    "Listing",
     "Needs",
     "NoOptions",
     "Output",
@@ -91,6 +96,7 @@ __all__ = [
     "Settings",
     "Severity",
     "Slot",
+    "Stage",
     "StageLayer",
     "Staged",
     "Transform",

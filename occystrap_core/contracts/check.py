@@ -16,8 +16,9 @@ Broken images are the point: documents come as they were found, layers with what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -37,6 +38,23 @@ class Needs(StrEnum):
     LAYERS = "layers"
     HEADERS = "headers"
     CONTENT = "content"
+
+
+class Entries(StrEnum):
+    """Which entries a rule wants to see: all of its kinds; of those the few with extended headers,
+    a sparse map or anything but ASCII in their header; or whiteouts."""
+
+    ALL = "all"
+    EXTENDED = "extended"
+    WHITEOUTS = "whiteouts"
+
+
+class Stage(StrEnum):
+    """Where the reading of a layer ended early: before its bytes, inflating them, or in the archive."""
+
+    BLOB = "blob"
+    COMPRESSION = "compression"
+    ARCHIVE = "archive"
 
 
 class Role(StrEnum):
@@ -123,6 +141,15 @@ class LayerFacts:
     has_end: bool = True
     trailing_bytes: int = 0
     damage: OccystrapError | None = None
+    stage: Stage | None = None
+    trailing_junk: bool = False
+    listing: Listing | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_authentic(self) -> bool:
+        """Whether the blob is the one that its descriptor names. If not, only the rules about blobs speak."""
+        descriptor = self.layer.descriptor
+        return descriptor is not None and (self.digest, self.size) == (descriptor.digest, descriptor.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +166,73 @@ class Seen:
     linkname: bytes
 
 
+class Listing(Protocol):
+    """The entries of one layer by number, in the order of the archive, without whiteouts."""
+
+    @property
+    def whiteouts(self) -> Sequence[bytes]:
+        """The paths that the layer deletes."""
+        ...
+
+    @property
+    def opaque(self) -> Sequence[tuple[bytes, int]]:
+        """The directories that the layer empties, each with how many entries came before that was said."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def path(self, number: int) -> bytes: ...
+
+    def seen(self, number: int) -> Seen: ...
+
+    def of_kinds(self, kinds: bytes) -> Iterator[int]:
+        """The entries of any of these kinds: b"12" are links."""
+        ...
+
+    def owned(self, wanted: Callable[[int, int, int], bool]) -> Iterator[int]:
+        """The entries whose mode, uid and gid are wanted; asked once for all that have the same."""
+        ...
+
+    def matching(self, pattern: re.Pattern[bytes]) -> Iterator[int]:
+        """The entries in whose path the pattern is found, fast: all paths are searched at once,
+        a NUL byte before and after each, which the pattern must not go across."""
+        ...
+
+    def folders(self) -> Iterator[tuple[int, bytes]]:
+        """The directory parts of all paths, each with the first entry of a row of entries that have it."""
+        ...
+
+    def repeated(self) -> Iterator[int]:
+        """The entries whose path an earlier one has."""
+        ...
+
+
 class View(Protocol):
-    """The layers laid over each other: what a container sees, and who it comes from."""
+    """The layers laid over each other: what a container sees, and who it comes from.
+
+    A rule is shown a view only where every layer could be read."""
 
     @property
     def facts(self) -> tuple[LayerFacts, ...]: ...
 
+    def listing(self, layer: int) -> Listing: ...
+
+    def number(self, layer: int, path: bytes) -> int | None:
+        """The last entry that this very layer has at exactly `path`."""
+        ...
+
+    def is_final(self, layer: int, number: int) -> bool:
+        """Whether an entry is still there in the end."""
+        ...
+
+    def hidden(self) -> Iterator[tuple[int, int, int]]:
+        """Every entry that is not: its layer, its number, and the first layer that took it away
+        or wrote it anew."""
+        ...
+
     def find(self, path: bytes) -> Seen | None:
-        """What is at `path` in the end, symlinks among its parents followed, itself not."""
+        """What is at `path` in the end, symlinks among its parents followed, itself not. A directory
+        that has no entry of its own but something in it counts."""
         ...
 
     def follow(self, path: bytes) -> Seen | None:
@@ -189,6 +275,9 @@ class LayerExamination:
 class Examination:
     """One rule's work on everything that is checked in one run. Override what the rule needs."""
 
+    any_blob = False
+    """Whether `layer` is called for blobs that are no tar layers, too; only `finish` is then."""
+
     def __init__(self, context: CheckContext) -> None:
         self.context = context
 
@@ -206,7 +295,8 @@ class Examination:
         return None
 
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        """Each image once more, all its layers read."""
+        """Each image once more, all its layers read. Not called where one of them could not be: what
+        a container would see is unknown then."""
         return ()
 
 

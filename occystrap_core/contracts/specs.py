@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from occystrap_core.contracts.check import Needs
+from occystrap_core.contracts.check import Entries, Needs
 from occystrap_core.contracts.finding import Severity
 
 PLUGIN_API = 1
@@ -85,7 +85,7 @@ class CommandSpec:
 class CheckSpec:
     """`name` is the rule's id and `summary` its title. `why` says why it matters, `example` shows
     an image or a Dockerfile that breaks it, `remedy` what to do; the three make `--explain` and
-    the rules page. `kinds` limits which entries `entry` is called for, None for all. `head` is
+    the rules page. `kinds` and `entries` limit which entries `entry` is called for. `head` is
     how many first bytes of regular files it wants to see, `head_of` limits which (globs on the
     path, or "executable" for files with an x bit). `content` names small files (exact paths) that
     the view keeps for it. Findings of severity info are shown, never counted.
@@ -100,6 +100,7 @@ class CheckSpec:
     example: str
     remedy: str
     kinds: frozenset[bytes] | None = None
+    entries: Entries = Entries.ALL
     head: int = 0
     head_of: tuple[str, ...] = ()
     content: tuple[str, ...] = ()

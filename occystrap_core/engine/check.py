@@ -20,9 +20,10 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.contracts.specs import CheckSpec
+from occystrap_core.engine.content_peek import Examiner
 from occystrap_core.engine.found_documents import FoundImages, find_documents
 from occystrap_core.engine.layer_records import LayerRecords
-from occystrap_core.engine.layer_scan import Examiner, LayerScan
+from occystrap_core.engine.layer_scan import LayerScan
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.engine.selection import Selection
@@ -102,7 +103,7 @@ class _Run:
             return CheckedImage(image, (), None)
         facts, records = self._layers(image)
         view = MergedView(records, facts)
-        if not image.is_artifact and not image.attests:
+        if not image.is_artifact and not image.attests and _is_whole(facts):
             for spec, examination in list(self._examinations):
                 self._guarded(spec, image.where, lambda: examination.view(image, view))  # noqa: B023
         return CheckedImage(image, facts, view)
@@ -182,6 +183,11 @@ class _Run:
             message = f"the rule itself failed, so the image was not judged by it: {error}"
             remedy = "report this to the author of the rule"
             self.findings.append(Finding(spec.name, Severity.ERROR, message, where, remedy))
+
+
+def _is_whole(facts: Sequence[LayerFacts]) -> bool:
+    """Whether everything that a container would see is known."""
+    return all(each.layer.is_tar and each.is_authentic and each.damage is None for each in facts)
 
 
 def _completed(where: Where, place: Where) -> Where:

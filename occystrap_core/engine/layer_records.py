@@ -1,33 +1,53 @@
-"""What one layer holds, remembered in little memory: about 25 bytes an entry, and its names."""
+"""What one layer holds, remembered in little memory: about 30 bytes an entry, and its names."""
 
 from __future__ import annotations
 
+import re
 from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import Entry
+from occystrap_core.model.errors import LimitExceeded
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
-_SEPARATOR = b"\0"
+MOST_NAMES = 256 << 20
+"""How many bytes the names of one layer may take together."""
+
+_AUFS = b".wh..wh."
+_NUL = b"\0"
+_PART = 1 << 16
+_MODE_UID_GID = slice(100, 124)
+_BLOCK = 512
+
+Owner = tuple[int, int, int]
+"""Mode, uid and gid."""
 
 
 class LayerRecords:
     """Filled while the layer is read, in the order of the archive; read afterwards.
 
-    `cuts` are the paths whose lower contents this layer deletes: a whiteout's target with
-    itself, an opaque directory without.
+    Implements contracts.check.Listing. `keys` are hashes of the paths and `kinds` their kinds, by
+    number. `contents` are the small files that rules asked for; `mode` is that of the last entry.
     """
 
     __slots__ = (
         "_ends",
-        "_kinds",
+        "_folder",
+        "_known_fields",
         "_names",
+        "_owner_list",
         "_owner_of",
         "_owners",
+        "_row_starts",
         "_sizes",
         "contents",
+        "keys",
+        "kinds",
         "layer",
+        "mode",
         "opaque",
         "whiteouts",
     )
@@ -35,14 +55,20 @@ class LayerRecords:
     def __init__(self, layer: int) -> None:
         self.layer = layer
         self.whiteouts: list[bytes] = []
-        self.opaque: list[bytes] = []
+        self.opaque: list[tuple[bytes, int]] = []
         self.contents: dict[bytes, bytes] = {}
-        self._names = bytearray()
-        self._ends = array("Q")
-        self._kinds = bytearray()
+        self.keys = array("q")
+        self.kinds = bytearray()
+        self.mode = 0
+        self._names = bytearray(_NUL)
+        self._ends = array("I")
         self._sizes = array("Q")
-        self._owners: dict[tuple[int, int, int], int] = {}
+        self._owners: dict[Owner, int] = {}
+        self._owner_list: list[Owner] = []
         self._owner_of = array("I")
+        self._known_fields: dict[bytes, tuple[int, int]] = {}
+        self._folder = b"\0"
+        self._row_starts = array("I")
 
     def at(self, layer: int) -> LayerRecords:
         """The same records as another layer's, for a blob that stands in several places."""
@@ -57,50 +83,102 @@ class LayerRecords:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, entry: Entry) -> None:
-        path = entry.path
-        name = path.rpartition(b"/")[2]
-        if name.startswith(WHITEOUT):
-            self._add_whiteout(path, name)
-            return
-        kind = entry.kind
-        if kind == b"g":
-            return
-        self._names += path
-        if kind in b"12":
-            self._names += _SEPARATOR + entry.linkname
-        self._ends.append(len(self._names))
-        self._kinds += kind
+    def add(self, entry: Entry, path: bytes, folder: bytes) -> None:
+        """An entry that is no whiteout."""
+        kind, names = entry.kind, self._names
+        names += path + _NUL
+        if kind == b"1" or kind == b"2":
+            names += entry.linkname + _NUL
+        if len(names) > MOST_NAMES:
+            raise LimitExceeded(f"the names in the layer take more than {MOST_NAMES} bytes")
+        self._ends.append(len(names))
+        self.kinds += kind
+        self.keys.append(hash(path))
         self._sizes.append(entry.size)
-        owner = (entry.mode, entry.uid, entry.gid)
-        self._owner_of.append(self._owners.setdefault(owner, len(self._owners)))
+        raw = entry.raw
+        known = self._known_fields.get(raw[_MODE_UID_GID]) if len(raw) == _BLOCK else None
+        self.mode, owner = known or self._owner(entry)
+        self._owner_of.append(owner)
+        if folder != self._folder:
+            self._folder = folder
+            self._row_starts.append(len(self._ends) - 1)
 
-    def _add_whiteout(self, path: bytes, name: bytes) -> None:
-        folder = path[: -len(name)].rstrip(b"/")
+    def _owner(self, entry: Entry) -> tuple[int, int]:
+        owner = (entry.mode, entry.uid, entry.gid)
+        number = self._owners.setdefault(owner, len(self._owners))
+        if number == len(self._owner_list):
+            self._owner_list.append(owner)
+        found = owner[0], number
+        if len(entry.raw) == _BLOCK and len(self._known_fields) < 4096:
+            self._known_fields[entry.raw[_MODE_UID_GID]] = found
+        return found
+
+    def add_whiteout(self, folder: bytes, name: bytes) -> None:
         if name == OPAQUE:
-            self.opaque.append(folder)
-        elif not name.startswith(b".wh..wh.") and len(name) > len(WHITEOUT):
+            self.opaque.append((folder, len(self)))
+        elif not name.startswith(_AUFS) and len(name) > len(WHITEOUT):
             target = name[len(WHITEOUT) :]
             self.whiteouts.append(folder + b"/" + target if folder else target)
 
     def path(self, number: int) -> bytes:
-        return self._text(number).partition(_SEPARATOR)[0]
+        return self._text(number).partition(_NUL)[0]
 
     def kind(self, number: int) -> bytes:
-        return bytes(self._kinds[number : number + 1])
+        return bytes(self.kinds[number : number + 1])
 
     def size(self, number: int) -> int:
         return self._sizes[number]
 
-    def seen(self, number: int, owners: list[tuple[int, int, int]]) -> Seen:
-        path, _, linkname = self._text(number).partition(_SEPARATOR)
-        mode, uid, gid = owners[self._owner_of[number]]
-        return Seen(path, self.layer, self.kind(number), mode, uid, gid, self._sizes[number], linkname)
+    def seen(self, number: int) -> Seen:
+        path, _, rest = self._text(number).partition(_NUL)
+        mode, uid, gid = self._owner_list[self._owner_of[number]]
+        return Seen(path, self.layer, self.kind(number), mode, uid, gid, self._sizes[number], rest[:-1])
 
-    def owners(self) -> list[tuple[int, int, int]]:
-        """The (mode, uid, gid) that `seen` looks up; ask once for many."""
-        return list(self._owners)
+    def of_kinds(self, kinds: bytes) -> Iterator[int]:
+        return (found.start() for found in re.finditer(b"[%b]" % re.escape(kinds), self.kinds))
+
+    def owned(self, wanted: Callable[[int, int, int], bool]) -> Iterator[int]:
+        chosen = {number for number, owner in enumerate(self._owner_list) if wanted(*owner)}
+        if not chosen:
+            return iter(())
+        return (number for number, owner in enumerate(self._owner_of) if owner in chosen)
+
+    def matching(self, pattern: re.Pattern[bytes]) -> Iterator[int]:
+        names, ends, position = self._names, self._ends, 0
+        while found := pattern.search(names, position):
+            start, end = found.span()
+            number = bisect_right(ends, start + (names[start] == 0))
+            if number == len(ends):
+                return
+            first = ends[number - 1] if number else 1
+            if start >= first - 1 and end <= names.find(_NUL, first) + 1:
+                yield number
+            position = ends[number] - 1
+
+    def folders(self) -> Iterator[tuple[int, bytes]]:
+        return ((start, self.path(start).rpartition(b"/")[0]) for start in self._row_starts)
+
+    def rows(self) -> Iterator[tuple[int, int, bytes]]:
+        """As folders, with where each row ends."""
+        for row, (start, folder) in enumerate(self.folders(), 1):
+            yield start, self._row_starts[row] if row < len(self._row_starts) else len(self), folder
+
+    def repeated(self) -> Iterator[int]:
+        keys, parts = self.keys, len(self) // _PART + 1
+        for part in range(parts):
+            here = keys if parts == 1 else [key for key in keys if key % parts == part]
+            if len(set(here)) < len(here):
+                yield from _repeats(keys, parts, part)
 
     def _text(self, number: int) -> bytes:
-        start = self._ends[number - 1] if number else 0
+        start = self._ends[number - 1] if number else 1
         return bytes(self._names[start : self._ends[number]])
+
+
+def _repeats(keys: Sequence[int], parts: int, part: int) -> Iterator[int]:
+    met: set[int] = set()
+    for number, key in enumerate(keys):
+        if key % parts == part:
+            if key in met:
+                yield number
+            met.add(key)

@@ -5,24 +5,23 @@ Damage never raises: the layer is read as far as it goes, and the facts say what
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain as joined
 
-from occystrap_core.contracts.check import LayerExamination, LayerFacts, LayerUnderCheck, Remark
+from occystrap_core.contracts.check import Entries, LayerExamination, LayerFacts, LayerUnderCheck, Remark, Stage
 from occystrap_core.contracts.entry import REGULAR, Entry
 from occystrap_core.contracts.input import Chunk, Input
-from occystrap_core.contracts.specs import CheckSpec
-from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.engine.content_peek import Examiner, Peek
+from occystrap_core.engine.layer_records import WHITEOUT, LayerRecords
 from occystrap_core.engine.schedule import Stopped
 from occystrap_core.model.digest import Digest, Hasher
-from occystrap_core.model.errors import DigestMismatch, LimitExceeded, OccystrapError
+from occystrap_core.model.errors import CorruptStream, DigestMismatch, LimitExceeded, OccystrapError
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import StreamNotes, inflate, sniff
+from occystrap_core.streams.reading import reading
 from occystrap_core.streams.relay import relay
-from occystrap_core.streams.tar import TarReader
+from occystrap_core.streams.tar import GLOBAL, TarEntry, TarReader
 from occystrap_core.streams.verified import Measured
 
 MAX_ENTRIES = 5_000_000
@@ -30,18 +29,22 @@ MAX_REMARKS = 20
 _KEPT_CONTENT = 1 << 20
 _KINDS = tuple(bytes([code]) for code in range(256))
 _EXECUTABLE = 0o111
+_BLOCK = 512
 
+_PLAIN, _EXTENDED, _WHITEOUT = 0, 1, 2
+_ROUTES = (
+    (Entries.ALL,),
+    (Entries.ALL, Entries.EXTENDED),
+    (Entries.ALL, Entries.WHITEOUTS),
+    (Entries.ALL, Entries.EXTENDED, Entries.WHITEOUTS),
+)
+"""Whom an entry is shown to: a plain one, one with more than a plain header, and whiteouts of both."""
+
+_Calls = tuple[tuple[tuple[str, Callable[[Entry], Iterable[Remark]]], ...], ...]
+"""By kind of entry, ids of rules and what to call."""
 Remarks = dict[str, list[Remark]]
 """What was said so far, by the id of the rule."""
 Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
-
-
-@dataclass(frozen=True, slots=True)
-class Examiner:
-    """One rule's examination of one layer, with its spec."""
-
-    spec: CheckSpec
-    examination: LayerExamination
 
 
 @dataclass(slots=True)
@@ -57,9 +60,13 @@ class LayerScan:
     remarks: Remarks = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     _dropped: dict[str, int] = field(default_factory=dict)
+    _count: int = 0
 
     def run(self) -> LayerFacts:
         facts = self._read()
+        if not facts.is_authentic:
+            self.remarks.clear()
+            self._dropped.clear()
         for examiner in self.examiners:
             self._ask(examiner, lambda examiner=examiner: examiner.examination.finish(facts))  # type: ignore[misc]
         for rule, count in self._dropped.items():
@@ -79,7 +86,7 @@ class LayerScan:
         except Stopped:
             raise
         except OccystrapError as error:
-            facts = replace(facts, damage=facts.damage or error)
+            facts = _damaged(facts, error, Stage.BLOB)
         digest = Digest(descriptor.digest.algorithm, stored.hasher.hexdigest())
         return replace(facts, digest=digest, size=stored.size)
 
@@ -88,94 +95,101 @@ class LayerScan:
         found = sniff(head[:16])
         facts = replace(facts, magic=head[:16], compression=found or Compression.NONE)
         notes = StreamNotes()
-        chunks = relay(inflate(joined((head,), _unclosed(blob)), facts.compression or Compression.NONE, notes=notes))
+        inflated = _Inflated(inflate(joined((head,), _unclosed(blob)), found or Compression.NONE, notes=notes))
+        chunks = relay(inflated)
         plain = Measured(chunks, threaded=self.threads > 1)
         stream = iter(plain)
         try:
-            facts = self._entries(facts, stream)
+            facts = self._entries(facts, stream, inflated)
             _drain(stream)
         except Stopped:
             raise
         except OccystrapError as error:
-            facts = replace(facts, damage=facts.damage or error)
+            facts = _damaged(facts, error, inflated.stage_of(error))
         finally:
             chunks.close()
         whole = facts.damage is None or not isinstance(facts.damage, LimitExceeded)
         facts = replace(facts, members=notes.members, skippable_first=notes.skippable_first, window=notes.window)
+        facts = replace(facts, trailing_junk=notes.trailing_junk, listing=self.records)
         return replace(facts, diff_id=plain.digest if whole else None, unpacked=plain.size)
 
-    def _entries(self, facts: LayerFacts, stream: Iterator[Chunk]) -> LayerFacts:
+    def _entries(self, facts: LayerFacts, stream: Iterator[Chunk], inflated: _Inflated) -> LayerFacts:
         """A damaged archive ends here; the rest of the stream is still measured by the caller."""
         reader = TarReader(_unclosed(stream))
-        count = 0
         try:
-            for count in self._shown(reader):  # noqa: B007
-                pass
+            self._show(reader)
             _drain(reader.trailer())
         except Stopped:
             raise
         except OccystrapError as error:
-            facts = replace(facts, damage=error)
-        count = len(self.records) + len(self.records.whiteouts) + len(self.records.opaque) if facts.damage else count
-        return replace(facts, entries=count, has_end=reader.has_end, trailing_bytes=reader.trailing_bytes)
+            facts = _damaged(facts, error, inflated.stage_of(error))
+        return replace(facts, entries=self._count, has_end=reader.has_end, trailing_bytes=reader.trailing_bytes)
 
-    def _shown(self, reader: Iterable[Entry]) -> Iterator[int]:
-        """Counts the entries, each shown to every rule that wants its kind."""
-        calls, heads, wanted = self._calls(), _Heads.of(self.examiners), self._wanted_content()
-        remember, note = self.records.add, self._note
-        count, rule = 0, ""
-        for entry in reader:
-            count += 1
+    def _show(self, reader: Iterable[TarEntry]) -> None:
+        """Each entry to every rule that wants it. The names here are local: this runs once per member."""
+        routes, peek = self._routes(), Peek.of(self.examiners)
+        names, paths, pattern, executables = peek.names, peek.paths, peek.pattern, peek.executables
+        peeks = bool(peek.rules or paths)
+        records, note = self.records, self._note
+        remember, rule = records.add, ""
+        for count, entry in enumerate(reader, 1):
             if count > MAX_ENTRIES:
                 raise LimitExceeded(f"the layer has more than {MAX_ENTRIES} entries")
-            remember(entry)
-            waiting = iter(calls[entry.kind[0]])
-            while True:
-                try:
-                    for rule, call in waiting:
-                        for remark in call(entry):
-                            note(rule, remark)
-                    break
-                except OccystrapError:
-                    raise
-                except Exception as error:  # noqa: BLE001  # a rule is foreign code; its crash is a finding about the rule
-                    self._fail(rule, error)
-                    calls = self._calls()
-            if (heads or wanted) and entry.kind == REGULAR:
-                self._show_content(entry, heads, wanted)
-        yield count
+            self._count = count
+            path, kind = entry.path, entry.kind
+            folder, _, name = path.rpartition(b"/")
+            raw = entry.raw
+            route = _PLAIN if len(raw) == _BLOCK and entry.fragments is None and raw.isascii() else _EXTENDED
+            if name[:4] == WHITEOUT:
+                records.add_whiteout(folder, name)
+                route += _WHITEOUT
+            elif kind != GLOBAL:
+                remember(entry, path, folder)
+            calls = routes[route][kind[0]]
+            if calls:
+                waiting = iter(calls)
+                while True:
+                    try:
+                        for rule, call in waiting:
+                            for remark in call(entry):
+                                note(rule, remark)
+                        break
+                    except OccystrapError:
+                        raise
+                    except Exception as error:  # noqa: BLE001  # a rule is foreign code; its crash is a finding about the rule
+                        self._fail(rule, error)
+                        routes = self._routes()
+            if (
+                peeks
+                and kind == REGULAR
+                and (
+                    name in names
+                    or (executables and records.mode & _EXECUTABLE)
+                    or path in paths
+                    or (pattern and pattern.match(path))
+                )
+            ):
+                self._show_content(entry, peek, path, name)
 
-    def _show_content(self, entry: Entry, heads: Sequence[_Heads], wanted: frozenset[bytes]) -> None:
-        interested = [each for each in heads if each.wants(entry)]
-        limit = max((each.size for each in interested), default=0)
-        keep = entry.path in wanted
-        if not interested and not keep:
-            return
-        data = _first_bytes(entry.body, _KEPT_CONTENT if keep else limit)
+    def _show_content(self, entry: Entry, peek: Peek, path: bytes, name: bytes) -> None:
+        interested = [each for each in peek.rules if each.wants(path, name, self.records.mode)]
+        keep = path in peek.kept
+        size = max((each.size for each in interested), default=0)
+        data = _first_bytes(entry.body, max(size, _KEPT_CONTENT) if keep else size)
         if keep:
-            self.records.contents[entry.path] = data
+            self.records.contents[path] = data[:_KEPT_CONTENT]
         for each in interested:
             self._ask(each.examiner, lambda each=each: each.examiner.examination.head(entry, data[: each.size]))  # type: ignore[misc]
 
-    def _calls(self) -> tuple[tuple[tuple[str, Callable[[Entry], Iterable[Remark]]], ...], ...]:
-        """By kind, who is to see an entry; rules that leave `entry` alone are not bothered."""
+    def _routes(self) -> tuple[_Calls, ...]:
+        """Who is to see an entry, by what it is and its kind; rules that leave `entry` alone are not bothered."""
         base = LayerExamination.entry
         interested = [
             each
             for each in self.examiners
             if type(each.examination).entry is not base and each.spec.name not in self.failures
         ]
-        return tuple(
-            tuple(
-                (each.spec.name, each.examination.entry)
-                for each in interested
-                if each.spec.kinds is None or kind in each.spec.kinds
-            )
-            for kind in _KINDS
-        )
-
-    def _wanted_content(self) -> frozenset[bytes]:
-        return frozenset(path.strip("/").encode() for each in self.examiners for path in each.spec.content)
+        return tuple(_calls([each for each in interested if each.spec.entries in wanted]) for wanted in _ROUTES)
 
     def _ask(self, examiner: Examiner, question: Callable[[], Iterable[Remark]]) -> None:
         rule = examiner.spec.name
@@ -198,31 +212,43 @@ class LayerScan:
         self.failures[rule] = f"{type(error).__name__}: {error}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Heads:
-    """A rule that wants first bytes of files, and of which."""
+def _calls(interested: Sequence[Examiner]) -> _Calls:
+    return tuple(
+        tuple(
+            (each.spec.name, each.examination.entry)
+            for each in interested
+            if each.spec.kinds is None or kind in each.spec.kinds
+        )
+        for kind in _KINDS
+    )
 
-    examiner: Examiner
-    size: int
-    executables: bool
-    pattern: re.Pattern[str] | None
 
-    @classmethod
-    def of(cls, examiners: Iterable[Examiner]) -> tuple[_Heads, ...]:
-        return tuple(cls._made(each) for each in examiners if each.spec.head)
+class _Inflated:
+    """Passes inflated chunks on, and remembers the error that inflating them ended with."""
 
-    @classmethod
-    def _made(cls, examiner: Examiner) -> _Heads:
-        globs = [glob for glob in examiner.spec.head_of if glob != "executable"]
-        pattern = re.compile("|".join(map(fnmatch.translate, globs))) if globs else None
-        return cls(examiner, examiner.spec.head, "executable" in examiner.spec.head_of, pattern)
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
+        self._chunks = chunks
+        self._error: OccystrapError | None = None
 
-    def wants(self, entry: Entry) -> bool:
-        if self.executables and entry.mode & _EXECUTABLE:
-            return True
-        if self.pattern is None:
-            return not self.executables
-        return self.pattern.match(entry.path.decode("utf-8", "surrogateescape")) is not None
+    def __iter__(self) -> Iterator[Chunk]:
+        with reading(self._chunks) as incoming:
+            try:
+                yield from incoming
+            except OccystrapError as error:
+                self._error = error
+                raise
+
+    def stage_of(self, error: OccystrapError) -> Stage:
+        if error is not self._error:
+            return Stage.ARCHIVE
+        return Stage.COMPRESSION if isinstance(error, (CorruptStream, LimitExceeded)) else Stage.BLOB
+
+
+def _damaged(facts: LayerFacts, error: OccystrapError, stage: Stage) -> LayerFacts:
+    """What went wrong first counts, but a blob that is not what it should be explains everything."""
+    if facts.damage is not None and not (stage is Stage.BLOB and isinstance(error, DigestMismatch)):
+        return facts
+    return replace(facts, damage=error, stage=stage)
 
 
 class _Stored:

@@ -38,6 +38,9 @@ def inflate_gzip(chunks: Iterable[Chunk], limits: InflateLimits, notes: StreamNo
 
 def _members(source: Source, notes: StreamNotes) -> Iterator[bytes]:
     while True:
+        notes.trailing_junk = notes.members > 0
+        _read_magic(source)
+        notes.trailing_junk = False
         _read_header(source)
         notes.members += 1
         yield from _member(source)
@@ -45,10 +48,13 @@ def _members(source: Source, notes: StreamNotes) -> Iterator[bytes]:
             return
 
 
-def _read_header(source: Source) -> None:
-    header = source.exactly(3)
-    if header != _MAGIC:
+def _read_magic(source: Source) -> None:
+    if source.exactly(3) != _MAGIC:
         raise _damaged("no member begins where one should")
+
+
+def _read_header(source: Source) -> None:
+    header = _MAGIC
     header += source.exactly(7)
     flags = header[3]
     if flags & _EXTRA:

@@ -38,7 +38,9 @@ def _frames(
     source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits, notes: StreamNotes
 ) -> Iterator[bytes]:
     while True:
+        notes.trailing_junk = notes.members > 0
         magic = source.exactly(4)
+        notes.trailing_junk &= magic != zstd_format.MAGIC and not zstd_format.is_skippable(magic)
         if zstd_format.is_skippable(magic):
             notes.skippable_first |= not notes.members
             _skip(source)
