@@ -77,7 +77,8 @@ class Receipt:
     `uri` opens it as a source (with the same scheme's input plugin). `details` is the
     plugin's own, handed to its verifiers and shown in the JSON result: plain JSON values.
     `settings` are what it must be opened with where those of the run do not do: a login of
-    the destination's own, which no URI and no JSON may show.
+    the destination's own, which no URI and no JSON may show. `evidence` is for the plugin's own
+    verifiers, of a destination that no source reads: nobody else reads it back then.
     """
 
     scheme: str
@@ -86,6 +87,7 @@ class Receipt:
     root: Descriptor
     details: Mapping[str, object] = field(default_factory=dict)
     settings: Settings | None = field(default=None, repr=False, compare=False)
+    evidence: object = field(default=None, repr=False, compare=False)
 
 
 class Output(Protocol):

@@ -12,6 +12,7 @@ from occystrap_core.contracts.address import Address
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
 from occystrap_core.kit.rootfs.extractor import Extractor
+from occystrap_core.kit.rootfs.record import Evidence, Record
 from occystrap_core.kit.rootfs.report import LayerReport
 from occystrap_core.kit.rootfs.turns import Turns
 from occystrap_core.kit.rootfs.users import User, find_user
@@ -45,6 +46,8 @@ class BundleOutput:
         self._workplace = Workplace(self._path, is_bundle, overwrite=options.overwrite)
         self._turns = Turns(self._unpack, context.settings.temp_dir)
         self._lock = threading.Lock()
+        self._spools = context.settings.temp_dir
+        self._record: Record | None = None
         self._extractor: Extractor | None = None
         self._documents: dict[Digest, Document] = {}
 
@@ -77,13 +80,16 @@ class BundleOutput:
         self._workplace.commit()
         for warning in report.warnings():
             _log.warning("%s: %s", self._path, warning)
+        assert self._record is not None
+        evidence = Evidence(self._record, owners=self._unpacker().sets_owners, xattrs=not report.xattrs_skipped)
         uri = f"oci://{quote(str(self._path.absolute()))}"
-        return Receipt("oci", uri, self._name, root, {"path": str(self._path.absolute())})
+        return Receipt("oci", uri, self._name, root, {"path": str(self._path.absolute())}, evidence=evidence)
 
     def abort(self) -> None:
         self._turns.abort()
-        if self._extractor is not None:
+        if self._extractor is not None and self._record is not None:
             self._extractor.close()
+            self._record.close()
         self._workplace.abort()
 
     def _unpack(self, chunks: Iterable[Chunk]) -> LayerReport:
@@ -94,7 +100,9 @@ class BundleOutput:
             if self._extractor is None:
                 rootfs = self._workplace.path / ROOTFS
                 rootfs.mkdir()
-                self._extractor = Extractor(rootfs, privileged=False if self._options.rootless else None)
+                self._record = Record(self._spools)
+                privileged = False if self._options.rootless else None
+                self._extractor = Extractor(rootfs, privileged=privileged, record=self._record)
             return self._extractor
 
     def _configure(self, image: Document) -> None:

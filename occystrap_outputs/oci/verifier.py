@@ -9,10 +9,12 @@ from occystrap_core.contracts.finding import Finding
 from occystrap_core.contracts.verifier import Depth, Written
 from occystrap_core.kit.folder.audit import Audit
 from occystrap_core.kit.folder.beneath import Folder
+from occystrap_core.kit.rootfs.comparison import differences, first
+from occystrap_core.kit.rootfs.record import Evidence
 from occystrap_core.model import strict_json
 from occystrap_outputs.oci.output import IMAGE_CONFIG, ROOTFS, RUNTIME_CONFIG
 
-BUNDLE = "verify.bundle"
+BUNDLE, ROOTFS_CHECK = "verify.bundle", "verify.rootfs"
 
 
 class BundleVerifier:
@@ -28,4 +30,9 @@ class BundleVerifier:
             audit.exact(BUNDLE, IMAGE_CONFIG, image.config.raw)
         with audit.looking(BUNDLE):
             strict_json.loads_object(folder.read(RUNTIME_CONFIG), RUNTIME_CONFIG)
+        evidence = written.receipt.evidence
+        if depth is Depth.FULL and isinstance(evidence, Evidence):
+            with audit.looking(ROOTFS_CHECK):
+                for sentence in first(differences(folder.path / ROOTFS, evidence)):
+                    audit.error(ROOTFS_CHECK, f"{folder}/{ROOTFS}: {sentence}")
         return audit.findings

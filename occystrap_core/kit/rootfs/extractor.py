@@ -27,8 +27,9 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.kit.rootfs import attributes, removal, whiteouts
 from occystrap_core.kit.rootfs.attributes import OPAQUE, PERMISSIONS, SPECIAL, Decoder
 from occystrap_core.kit.rootfs.directories import Directories, Directory
-from occystrap_core.kit.rootfs.files import write_body
+from occystrap_core.kit.rootfs.files import write_and_sum, write_body
 from occystrap_core.kit.rootfs.names import AddedNames
+from occystrap_core.kit.rootfs.record import Record, Said
 from occystrap_core.kit.rootfs.report import LayerReport, Report
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE, Open, inside, opener
 from occystrap_core.model.errors import InvalidImage, TransferError, describe_os_error
@@ -52,7 +53,13 @@ class Extractor:
     """
 
     def __init__(
-        self, root: Path, *, overlay: bool = False, privileged: bool | None = None, open_in: Open | None = None
+        self,
+        root: Path,
+        *,
+        overlay: bool = False,
+        privileged: bool | None = None,
+        record: Record | None = None,
+        open_in: Open | None = None,
     ) -> None:
         self._root = os.open(root, _ROOT)
         self._overlay = overlay
@@ -62,9 +69,13 @@ class Extractor:
         self._directories = Directories(self._root, open_in or opener(self._root), self._make_implied)
         self._added = AddedNames()
         self._decode = Decoder()
+        self._record = record
+        self._checksum = 0
+        self._layers = 0
         self._own_file = 0 if self._privileged else 0o600
         self._implied: dict[int, bytes] = {}
         self._late_modes: dict[int, tuple[bytes, int]] = {}
+        self._made = True
         self._total = Report()
         self._layer = LayerReport()
         self._makers: dict[bytes, Callable[[Directory, bytes, bytes, TarEntry], None]] = {
@@ -85,6 +96,10 @@ class Extractor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def sets_owners(self) -> bool:
+        return self._privileged
+
     def apply(self, chunks: Iterable[Chunk]) -> LayerReport:
         """Unpack one layer's uncompressed tar stream, to its last byte."""
         self._layer = layer = LayerReport()
@@ -103,6 +118,7 @@ class Extractor:
         self._added.clear()
         self._implied.clear()
         self._total.add(layer)
+        self._layers += 1
         return layer
 
     def finish(self) -> Report:
@@ -128,15 +144,35 @@ class Extractor:
         if make is None:
             self._layer.unknown_skipped += entry.kind != GLOBAL
             return
+        self._made, self._checksum = True, 0
         parent_path, _, name = path.rpartition(b"/")
         if not name:
             self._describe_root(entry)
-            return
-        if b".wh." in path and self._whited_out(parent_path, name, path):
-            return
-        parent = self._directories.at(parent_path)
-        make(parent, name, path, entry)
-        self._added.add(parent.inode, name)
+        elif b".wh." not in path or not self._whited_out(parent_path, name, path):
+            parent = self._directories.at(parent_path)
+            make(parent, name, path, entry)
+            self._added.add(parent.inode, name)
+        if self._record is not None:
+            self._record.add(self._said(path, entry))
+
+    def _said(self, path: bytes, entry: TarEntry) -> Said:
+        found = entry.xattrs if entry.at else {}
+        fragments = entry.fragments.tobytes() if entry.fragments is not None else b""
+        device = entry.device if entry.kind in _DEVICE_KINDS else (0, 0)
+        linkname = entry.linkname if entry.kind in (SYMLINK, HARDLINK) else b""
+        return Said(
+            self._layers,
+            path,
+            entry.kind,
+            *self._decode(entry),
+            entry.size,
+            self._checksum,
+            linkname,
+            device,
+            dict(found),
+            fragments,
+            self._made,
+        )
 
     # Making
 
@@ -150,7 +186,10 @@ class Extractor:
             fd = os.open(name, _NEW_FILE, wanted, dir_fd=parent.fd)
         try:
             if entry.stored_size or entry.fragments is not None:
-                write_body(fd, entry)
+                if self._record is None:
+                    write_body(fd, entry)
+                else:
+                    self._checksum = write_and_sum(fd, entry)
                 self._layer.bytes_written += entry.stored_size
             if (uid, gid) != self._ids or parent.inherits:
                 self._own(fd, uid, gid)
@@ -277,9 +316,11 @@ class Extractor:
             self._clear(parent, name)
         if entry.kind == CHAR_DEVICE and (major, minor) == (0, 0):
             self._layer.whiteout_devices_skipped += 1
+            self._made = False
             return
         if not self._made_node(parent, name, _DEVICE_KINDS[entry.kind], os.makedev(major, minor)):
             self._layer.devices_skipped += 1
+            self._made = False
             return
         self._describe_node(parent, name, entry)
 

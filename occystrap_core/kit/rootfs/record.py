@@ -1,0 +1,84 @@
+"""What the layers said, kept while they were unpacked, so that the tree can be held to it later."""
+
+from __future__ import annotations
+
+import marshal
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from occystrap_core.streams.spool import Spool
+
+_BUFFERED = 1000
+
+
+class Said(NamedTuple):
+    """One entry. `checksum` is the CRC-32 of the stored body: it finds what a disk or a program
+    damaged, and costs a fraction of a digest. `made` is false for what could not be made here."""
+
+    layer: int
+    path: bytes
+    kind: bytes
+    mode: int
+    uid: int
+    gid: int
+    mtime: int
+    size: int
+    checksum: int
+    linkname: bytes
+    device: tuple[int, int]
+    xattrs: dict[str, bytes]
+    fragments: bytes
+    made: bool
+
+
+class Record:
+    """Written by one thread. On disk, so that an image of any size fits; gone with its owner."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._spool = Spool(directory)
+        self._lines: list[bytes] = []
+
+    def add(self, said: Said) -> None:
+        self._lines.append(marshal.dumps((*said,)))
+        if len(self._lines) >= _BUFFERED:
+            self._flush()
+
+    def __iter__(self) -> Iterator[Said]:
+        self._flush()
+        rest = b""
+        for chunk in self._spool.chunks():
+            rest += chunk
+            position = 0
+            while len(rest) - position >= 4:
+                end = position + 4 + int.from_bytes(rest[position : position + 4], "little")
+                if end > len(rest):
+                    break
+                # Only what this process wrote, into a file without a name, is read back.
+                yield Said(*marshal.loads(rest[position + 4 : end]))  # noqa: S302
+                position = end
+            rest = rest[position:]
+
+    def close(self) -> None:
+        self._spool.close()
+
+    def _flush(self) -> None:
+        self._spool.write(b"".join(piece for line in self._lines for piece in (len(line).to_bytes(4, "little"), line)))
+        self._lines.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a tree is held to: the record, and what could not be set where it was unpacked."""
+
+    record: Record
+    owners: bool
+    xattrs: bool
+
+
+def fragments_of(raw: bytes) -> array[int]:
+    found = array("q")
+    found.frombytes(raw)
+    return found
