@@ -162,3 +162,9 @@ def test_a_body_that_drips_has_its_time(serve, head: str) -> None:
         except ConnectionError:
             return
     pytest.fail("the server waited for ever")
+
+
+def test_tls_is_refused_at_once_where_it_is_not_spoken(served: Served) -> None:
+    client = served.client()
+    client.socket.settimeout(2)
+    assert client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").status == 400

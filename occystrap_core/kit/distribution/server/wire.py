@@ -33,6 +33,9 @@ class Wire:
         """
         if not self._ahead and not self._receive(self._limits.idle_seconds):
             return None
+        if not self._ahead[:1].isalpha():
+            # Most likely TLS where none is spoken: that client will try without when it is told at once.
+            raise bad_request("this is not HTTP")
         deadline = monotonic() + self._limits.head_seconds
         start = 0
         while (end := self._ahead.find(_END_OF_HEAD, start)) < 0:
