@@ -72,6 +72,7 @@ class Chain:
     """Runs the steps. `stages` tells, after the pass, what left the filters between two changes."""
 
     steps: tuple[Step, ...]
+    measure: Callable[[Iterable[Chunk]], Measured] = Measured
     probing: bool = False
     census: Census = field(default_factory=Census)
     stages: dict[int, Measured] = field(default_factory=dict)
@@ -80,7 +81,7 @@ class Chain:
         """The layer's new bytes. A probing chain yields nothing and raises FirstChange instead."""
         *earlier, last = [self.steps] if self.probing else _segments(self.steps)
         for segment in earlier:
-            plain = self.stages[segment[-1].position] = Measured(self._segment(segment, plain))
+            plain = self.stages[segment[-1].position] = self.measure(self._segment(segment, plain))
         yield from self._segment(last, plain)
 
     def _segment(self, steps: tuple[Step, ...], plain: Iterable[Chunk]) -> Iterator[bytes]:

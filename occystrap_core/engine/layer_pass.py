@@ -23,7 +23,7 @@ from occystrap_core.contracts.output import Output, Slot
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.chain import Chain, FirstChange, OpenFilter, Step, begin
 from occystrap_core.engine.layer_plan import LayerPlan
-from occystrap_core.model.digest import Digest
+from occystrap_core.model.digest import USUAL_ALGORITHM, Digest
 from occystrap_core.model.errors import DigestMismatch, attributed
 from occystrap_core.model.layer import LayerStats, SealedLayer
 from occystrap_core.model.media_types import Compression
@@ -79,7 +79,7 @@ class LayerPass:
         """The original blob at the destination; `chunks` stays unread where it is there already."""
         layer, blob = self.plan.layer, self.plan.layer.descriptor
         size = None
-        if layer.is_tar and self.plan.declared is Compression.NONE:
+        if layer.is_tar and self.plan.declared is Compression.NONE and blob.digest.algorithm == self._algorithm:
             self._require_diff_id(blob.digest)
             size = blob.size
         sealed = SealedLayer(layer, layer.diff_id, blob, changed=False, uncompressed_size=size)
@@ -104,11 +104,11 @@ class LayerPass:
 
     def _probed(self, steps: tuple[Step, ...]) -> PassResult:
         with Spool(self.settings.temp_dir) as aside, contextlib.closing(self._verified_blob()) as blob:
-            chain = Chain(steps, probing=True)
+            chain = Chain(steps, self._measured, probing=True)
             teed = _teed(blob, aside) if self._needs_aside(steps) else blob
             try:
                 with contextlib.closing(self._inflated(teed)) as plain:
-                    source = Measured(plain)
+                    source = self._measured(plain)
                     _drain(chain.run(source))
             except FirstChange:
                 again = begin(self.filters, self.plan.layer, self.plan.image)
@@ -133,10 +133,10 @@ class LayerPass:
     # Streaming
 
     def _streamed(self, steps: tuple[Step, ...], blob: Iterable[Chunk]) -> PassResult:
-        chain = Chain(steps)
+        chain = Chain(steps, self._measured)
         with contextlib.closing(self._inflated(blob)) as plain:
-            source = Measured(plain)
-            result = Measured(chain.run(source)) if steps else source
+            source = self._measured(plain)
+            result = self._measured(chain.run(source)) if steps else source
             with attributed("destination"):
                 stored, staged = self._stage(result)
         self._require_diff_id(source.digest)
@@ -158,7 +158,9 @@ class LayerPass:
     def _stage(self, result: Measured) -> tuple[Measured, object]:
         slot = Slot(self.plan.order)
         if self.plan.stored_as is Compression.NONE:
-            return result, self._destination.put_blob(result, slot)
+            # Blobs that are made here are named as everybody names blobs, whatever the config does.
+            stored = result if self._algorithm == USUAL_ALGORITHM else Measured(result)
+            return stored, self._destination.put_blob(stored, slot)
         with contextlib.closing(deflate(result, self.plan.stored_as, threads=self.threads)) as deflated:
             stored = Measured(deflated)
             return stored, self._destination.put_blob(stored, slot)
@@ -179,6 +181,15 @@ class LayerPass:
     def _inflated(self, blob: Iterable[Chunk]) -> Generator[bytes, None, None]:
         """The uncompressed bytes, read and inflated on a thread that ends when this is closed."""
         return relay(_from_source(_inflated_as_found(blob, self.plan.declared)))
+
+    def _measured(self, plain: Iterable[Chunk]) -> Measured:
+        return Measured(plain, self._algorithm)
+
+    @property
+    def _algorithm(self) -> str:
+        """What the config names this layer by."""
+        diff_id = self.plan.layer.diff_id
+        return diff_id.algorithm if diff_id else USUAL_ALGORITHM
 
     def _require_diff_id(self, found: Digest) -> None:
         wanted = self.plan.layer.diff_id

@@ -9,6 +9,7 @@ from typing import Protocol
 from occystrap_core.model.errors import InvalidDigest
 
 HEX_LENGTHS = {"sha256": 64, "sha512": 128}
+USUAL_ALGORITHM = "sha256"
 _HEX = frozenset("0123456789abcdef")
 
 

@@ -42,13 +42,13 @@ def compare_layers(
 def _compare(
     image: WrittenImage, layer: SealedLayer, source: Input | None, after: Iterator[Chunk], allowed: DeclaredChanges
 ) -> Iterator[Finding]:
-    if not layer.source.is_tar or (not layer.changed and layer.blob.digest == layer.source.descriptor.digest):
+    if not layer.source.is_tar or layer.diff_id is None:
         _drain(after)
     elif layer.changed and source is not None:
         before = _blob(source, layer.source.descriptor, "source")
         yield from _compare_entries(image, layer, before, after, allowed)
     else:
-        unpacked = Measured(_inflated(after, "destination"))
+        unpacked = Measured(_inflated(after, "destination"), layer.diff_id.algorithm)
         _drain(unpacked)
         yield from _expect(image, layer, unpacked.digest)
 
@@ -62,7 +62,7 @@ def _compare_entries(
 ) -> Iterator[Finding]:
     position = layer.source.position
     with closing(relay(_inflated(before, "source"))) as old, closing(relay(_inflated(after, "destination"))) as new:
-        unpacked = Measured(new)
+        unpacked = Measured(new, layer.diff_id.algorithm if layer.diff_id else "sha256")
         walk = Walk(_entries(old, "source"), _entries(unpacked, "destination"), allowed)
         for each in walk.differences():
             path = each.path.decode("utf-8", "surrogateescape")

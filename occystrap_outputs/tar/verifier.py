@@ -124,8 +124,10 @@ class _ArchiveCheck:
             yield from self._content(member, *fitting)
 
     def _content(self, member: Member, position: int, layer: SealedLayer) -> Iterator[Finding]:
-        stored = Measured(self._archive.chunks(member))
-        plain = Measured(inflate(stored, layer_compression(layer.blob.media_type) or Compression.NONE))
+        stored = Measured(self._archive.chunks(member), layer.blob.digest.algorithm)
+        named = layer.diff_id or layer.blob.digest
+        compression = layer_compression(layer.blob.media_type) or Compression.NONE
+        plain = Measured(inflate(stored, compression), named.algorithm)
         try:
             for _ in plain:
                 pass

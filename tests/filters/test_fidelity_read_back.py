@@ -10,6 +10,7 @@ import pytest
 
 from occystrap_core.contracts import Depth, Entry, Finding, Input, Severity
 from occystrap_core.contracts.entry import HARDLINK
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import AccessDenied, TransferError
 from occystrap_core.model.media_types import Compression
 from occystrap_core.testing.build import build_artifact, build_image, build_index, directory, file, hardlink, layer_tar
@@ -78,7 +79,14 @@ class TestWhatCannotBeRead:
         (found,) = FidelityVerifier().verify(replace(run, reopen_destination=None), Depth.FULL)
         assert found.severity is Severity.WARNING
 
-    def test_an_unchanged_layer_is_only_hashed(self) -> None:
+    def test_a_layer_that_was_wrong_at_its_source_is_wrong_here(self) -> None:
+        """Copied as it lay: an image that nobody can unpack is not verified OK."""
+        layer = build_image([layer_tar(*MEMBERS)]).layers[0]
+        wrong = build_image([replace(layer, diff_id=Digest.of(b"another"))])
+        (found,) = FidelityVerifier().verify(written(wrong, wrong), Depth.FULL)
+        assert (found.severity, "unpacks to" in found.message) == (Severity.ERROR, True)
+
+    def test_the_source_of_an_unchanged_layer_is_not_read_again(self) -> None:
         source = MemoryInput(self.IMAGE)
         run = written(self.IMAGE, self.IMAGE, reopen_source=lambda: source)
         assert list(FidelityVerifier().verify(run, Depth.FULL)) == []
