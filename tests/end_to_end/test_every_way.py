@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from occystrap_core.testing.build import BuiltImage
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.media_types import Family
+from occystrap_core.testing.build import BuiltImage, build_image, build_layer
 from tests.end_to_end import witness
 from tests.end_to_end.conftest import Place, Run
-from tests.end_to_end.images import IMAGE, LAYERS, OCI_IMAGE, several, write_layout
+from tests.end_to_end.images import BASE, IMAGE, LAYERS, MIDDLE, OCI_IMAGE, several, write_layout
 from tests.peers import Registry
 
 KINDS = ["registry", "tar", "tar-oci", "ocidir", "dir"]
@@ -211,3 +214,20 @@ class TestTheSameBytes:
             process(run, "sample://long?layers=2&files=2&size=3500000", target, more=("-j", parallel))
             results.add((tmp_path / f"{parallel}.tar").read_bytes())
         assert len(results) == 1
+
+
+@pytest.mark.parametrize("chain", ["none", "normalize"])
+@pytest.mark.parametrize("destination", ["registry", "tar", "tar-oci", "ocidir", "dir"])
+def test_a_config_may_name_its_layers_by_sha512(
+    run: Run, tmp_path: Path, place: Place, destination: str, chain: str
+) -> None:
+    layers = [build_layer(tar, family=Family.OCI) for tar in (BASE, MIDDLE)]
+    named = [replace(layer, diff_id=Digest.of(layer.tar, "sha512")) for layer in layers]
+    source = write_layout(tmp_path / "source", build_image(named, family=Family.OCI))
+    process(run, source, place(destination), *FILTERS[chain])
+    seen = witness.look(place(destination))
+    diff_ids = [str(Digest.of(layer, "sha512")) for layer in seen.layers]
+    assert json.loads(seen.config)["rootfs"]["diff_ids"] == diff_ids
+    assert (seen.layers == (BASE, MIDDLE)) is (chain == "none")
+    process(run, place(destination).partition("?")[0], f"ocidir://{tmp_path}/back:v1")
+    assert witness.in_layout(tmp_path / "back", "v1").layers == seen.layers
