@@ -44,8 +44,10 @@ def parse_targets(text: str) -> tuple[Target, ...]:
     return targets
 
 
-def version_text(version: tuple[int, ...]) -> str:
-    return ".".join(str(part) for part in version)
+def version_text(version: tuple[int, ...], engine: str = "") -> str:
+    """As the engine writes its versions: Docker's were years and months until 19.03."""
+    width = 2 if engine == "docker" and 17 <= version[0] <= 19 else 1
+    return ".".join(f"{part:0{width}}" if place == 1 else str(part) for place, part in enumerate(version))
 
 
 def _target(part: str) -> Target:

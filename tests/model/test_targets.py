@@ -42,7 +42,10 @@ def test_what_is_no_target_is_refused_with_a_hint(text: str, complaint: str) -> 
 
 
 def test_a_version_is_shown_as_people_write_it() -> None:
-    assert version_text((20, 10)) == "20.10"
+    assert version_text((20, 10), "docker") == "20.10"
+    assert version_text((18, 9), "docker") == "18.09"
+    assert version_text((18, 9, 1), "docker") == "18.09.1"
+    assert version_text((1, 7), "containerd") == "1.7"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""What engines can do, from compat.toml, and what follows for the engines a user named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from occystrap_core.model.targets import Target, version_text
+
+Version = tuple[int, ...]
+_LONGEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFact:
+    """What one engine does with a feature, as compat.toml explains it."""
+
+    name: str
+    source: str
+    since: Version | None = None
+    until: Version | None = None
+    never: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    name: str
+    title: str
+    engines: tuple[EngineFact, ...]
+
+    def refusals(self, targets: Iterable[Target]) -> Iterator[tuple[str, str]]:
+        """Each of the targets that does not have this feature in all its versions, with a sentence why."""
+        facts = {fact.name: fact for fact in self.engines}
+        for engine, oldest in targets:
+            fact = facts.get(engine)
+            reason = _refusal(fact, oldest) if fact else ""
+            if reason:
+                yield engine, reason
+
+    def in_words(self) -> str:
+        """Every engine's answer, for users who named no targets."""
+        since = ", ".join(f"{fact.name} {_text(fact, fact.since)}" for fact in self.engines if fact.since)
+        until = ", ".join(f"{fact.name} before {_text(fact, fact.until)}" for fact in self.engines if fact.until)
+        never = ", ".join(fact.name for fact in self.engines if fact.never)
+        takes = " and ".join(part for part in (f"{since} or later" if since else "", until) if part)
+        return f"{takes}; no version of {never} takes them" if never else takes
+
+
+def feature(name: str) -> Feature:
+    return features()[name]
+
+
+@cache
+def features() -> Mapping[str, Feature]:
+    """Read once a run, and only when a rule asks."""
+    import tomllib
+
+    found = tomllib.loads(Path(__file__).with_name("compat.toml").read_text("utf-8"))
+    return {name: Feature(name, each["title"], tuple(map(_fact, each["engine"]))) for name, each in found.items()}
+
+
+def _fact(found: Mapping[str, object]) -> EngineFact:
+    limit = found.get("limit")
+    return EngineFact(
+        name=str(found["name"]),
+        source=str(found["source"]),
+        since=_version(found.get("since")),
+        until=_version(found.get("until")),
+        never=found.get("never") is True,
+        limit=limit if isinstance(limit, int) else None,
+    )
+
+
+def _version(text: object) -> Version | None:
+    return tuple(int(part) for part in str(text).split(".")) if text is not None else None
+
+
+def _refusal(fact: EngineFact, oldest: Version) -> str:
+    if fact.never:
+        return f"no version of {fact.name} takes them"
+    if fact.since and _padded(oldest) < _padded(fact.since):
+        return f"{fact.name} {_text(fact, oldest)} does not take them, {_text(fact, fact.since)} is the first that does"
+    if fact.until:
+        return f"{fact.name} {_text(fact, fact.until)} and later do not take them"
+    return ""
+
+
+def _text(fact: EngineFact, version: Version | None) -> str:
+    return version_text(version or (), fact.name)
+
+
+def _padded(version: Version) -> Version:
+    """23 is 23.0."""
+    return version + (0,) * (_LONGEST - len(version))

@@ -1,0 +1,27 @@
+"""Layers by what their media types say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from occystrap_checks.lenient import as_text
+from occystrap_core.contracts import ImageUnderCheck
+from occystrap_core.model.media_types import Compression, layer_compression
+
+
+def layers_where(image: ImageUnderCheck, holds: Callable[[str], bool]) -> list[int]:
+    """The positions of the layers whose media type answers."""
+    return [layer.position for layer in image.layers if holds(as_text(layer.reference.get("mediaType")))]
+
+
+def is_zstd(media_type: str) -> bool:
+    return layer_compression(media_type) is Compression.ZSTD
+
+
+def are(positions: list[int]) -> str:
+    """`layer 2 is`, `layers 0 and 2 are`, `12 layers are`."""
+    if len(positions) == 1:
+        return f"layer {positions[0]} is"
+    if len(positions) > 6:
+        return f"{len(positions)} layers are"
+    return f"layers {', '.join(map(str, positions[:-1]))} and {positions[-1]} are"
