@@ -93,6 +93,8 @@ class Directories:
             with self.still(path, inode) as fd:
                 if fd >= 0:
                     os.utime(fd, ns=(mtime, mtime))
+        # Opened anew, each tells the next layer the time it has.
+        self.forget()
 
     def close(self) -> None:
         self.forget()
