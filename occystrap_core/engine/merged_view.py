@@ -57,6 +57,11 @@ class MergedView:
     def is_final(self, layer: int, number: int) -> bool:
         return self._hidden_by[self._firsts[layer] + number] == _NEVER
 
+    def hidden_by(self, layer: int, number: int) -> int | None:
+        """The first layer that took an entry away or wrote it anew, which its own layer may do, too."""
+        culprit = self._hidden_by[self._firsts[layer] + number]
+        return None if culprit == _NEVER else culprit
+
     def hidden(self) -> Iterator[tuple[int, int, int]]:
         for number, culprit in enumerate(self._hidden_by):
             if culprit != _NEVER:

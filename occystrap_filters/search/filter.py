@@ -6,10 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from occystrap_core.contracts import DeclaredChanges, Entry, FilterContext, FilterReport, StageLayer, Transform
+from occystrap_core.engine.matches import (
+    LayerMatches,
+    Match,
+    as_json,
+    listing,
+    matched_name,
+    matcher,
+    script_lines,
+)
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.streams.tar import GLOBAL
-from occystrap_filters.search.matches import LayerMatches, Match, as_json, listing, matcher, script_lines
 from occystrap_filters.search.plugin import SearchOptions
 
 _Place = tuple[str, int]
@@ -58,7 +66,7 @@ class _Searching:
         self._found: list[Match] = []
 
     def entry(self, entry: Entry) -> Entry:
-        name = entry.name.rstrip(b"/").decode("utf-8", "surrogateescape")
+        name = matched_name(entry)
         if self._matches(name) and entry.kind != GLOBAL:
             self._found.append(Match.of(entry, name))
         return entry

@@ -1,19 +1,18 @@
-"""What a search found, and how it is told."""
+"""What a search found, and how it is told: to people, to scripts, as JSON."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from occystrap_core.contracts import Entry
-from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, HARDLINK, REGULAR, SYMLINK
+from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, HARDLINK, REGULAR, SYMLINK, Entry
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import OptionError
 
-_KINDS = {
+KINDS = {
     REGULAR: "file",
     HARDLINK: "hardlink",
     SYMLINK: "symlink",
@@ -35,7 +34,7 @@ class Match:
 
     @classmethod
     def of(cls, entry: Entry, path: str) -> Match:
-        kind = _KINDS.get(entry.kind, "unknown")
+        kind = KINDS.get(entry.kind, "unknown")
         target = entry.linkname.decode("utf-8", "surrogateescape") if kind in ("symlink", "hardlink") else ""
         return cls(path, kind, entry.size if kind == "file" else 0, target)
 
@@ -47,9 +46,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class LayerMatches:
+    """One layer's matches. They may come while the layer is read: take them once, before the next layer's."""
+
     layer: Digest
     position: int
-    matches: tuple[Match, ...]
+    matches: Iterable[Match]
 
 
 def matcher(pattern: str, regex: bool) -> Callable[[str], object]:
@@ -63,36 +64,46 @@ def matcher(pattern: str, regex: bool) -> Callable[[str], object]:
     return lambda name: matches(name) or matches(name.rpartition("/")[2])
 
 
-def listing(found: Sequence[LayerMatches]) -> Iterator[str]:
-    """The lines for a person."""
-    if not found:
+def matched_name(entry: Entry) -> str:
+    """What patterns are held against: the name as the archive has it, without the slash of a directory."""
+    return entry.name.rstrip(b"/").decode("utf-8", "surrogateescape")
+
+
+def listing(found: Iterable[LayerMatches]) -> Iterator[str]:
+    """The lines for a person, each as soon as its match is known."""
+    total = layers = 0
+    for layer in found:
+        before = total
+        for match in layer.matches:
+            if total == before:
+                layers += 1
+                yield f"Layer: {layer.layer.hex}"
+            total += 1
+            yield f"  {match}"
+        if total > before:
+            yield ""
+    if not total:
         yield "No matches found."
         return
-    for layer in found:
-        yield f"Layer: {layer.layer.hex}"
-        for match in layer.matches:
-            yield f"  {match}"
-        yield ""
-    total = sum(len(layer.matches) for layer in found)
-    yield f"Found {total} match{'' if total == 1 else 'es'} in {len(found)} layer{'' if len(found) == 1 else 's'}."
+    yield f"Found {total} match{'' if total == 1 else 'es'} in {layers} layer{'' if layers == 1 else 's'}."
 
 
-def script_lines(found: Sequence[LayerMatches], image: str, tag: str) -> Iterator[str]:
+def script_lines(found: Iterable[LayerMatches], image: str, tag: str) -> Iterator[str]:
     for layer in found:
         for match in layer.matches:
             yield f"{image}:{tag}:{layer.layer.hex}:{match.path}"
 
 
-def as_json(found: Sequence[LayerMatches]) -> list[dict[str, Any]]:
-    return [
-        {
-            "layer": str(layer.layer),
-            "index": layer.position,
-            "path": match.path,
-            "kind": match.kind,
-            "size": match.size,
-            "target": match.target,
-        }
-        for layer in found
-        for match in layer.matches
-    ]
+def as_json(found: Iterable[LayerMatches]) -> list[dict[str, Any]]:
+    return [match_json(layer.layer, layer.position, match) for layer in found for match in layer.matches]
+
+
+def match_json(layer: Digest, position: int, match: Match) -> dict[str, Any]:
+    return {
+        "layer": str(layer),
+        "index": position,
+        "path": match.path,
+        "kind": match.kind,
+        "size": match.size,
+        "target": match.target,
+    }
