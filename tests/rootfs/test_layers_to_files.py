@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -372,30 +373,25 @@ def test_without_root_directories_close_only_at_the_end(unprivileged, root):
     assert {path.name for path in (root / "closed").iterdir()} == {"shut", "c"}
 
 
-def test_somebody_who_is_not_root_can_unpack(tmp_path):
+def test_somebody_who_is_not_root_can_unpack():
     peers.require_root("becoming somebody else")
-    layer = layer_tar(
-        directory("closed", 0o500),
-        file("closed/f", "x", mode=0o400, uid=7),
-        device("null", 1, 3),
-        hardlink("h", "closed/f"),
-    )
-    os.chmod(tmp_path, 0o777)
-    for path in tmp_path.parents:
-        if path.stat().st_mode & 0o5 != 0o5:
-            peers.missing(f"{path} is closed to others")
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            os.setgid(65534)
-            os.setuid(65534)
-            report = unpack(tmp_path / "root", layer)
-            code = 0 if (report.owners_unset, report.devices_skipped) == (1, 1) else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert (tmp_path / "root/closed/f").stat().st_uid == 65534
+    closed = [directory("closed", 0o500), file("closed/f", "x", mode=0o400, uid=7), hardlink("h", "closed/f")]
+    layers = [layer_tar(*closed, device("null", 1, 3)), layer_tar(whiteout("closed"), fifo("pipe"))]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                os.setgid(65534)
+                os.setuid(65534)
+                report = unpack(Path(folder) / "root", *layers)
+                code = 0 if (report.owners_unset, report.devices_skipped) == (1, 1) else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert (Path(folder) / "root/h").stat().st_uid == 65534
+        assert names(Path(folder) / "root") == {"h", "pipe"}
 
 
 # For overlay mounts

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from occystrap_core.kit.rootfs.resolve import Making, Open, walk
 
@@ -89,12 +87,44 @@ class Directories:
     def settle(self) -> None:
         """Give every directory that was touched since the last call the time it shall have."""
         times, self._times = self._times, {}
-        for inode, (path, mtime) in times.items():
-            with self.still(path, inode) as fd:
+        above, above_fd = b"", -1
+        try:
+            for inode, (path, mtime) in times.items():
+                fd = self._below(above_fd, above, path, inode) if above_fd >= 0 else -1
+                if fd < 0:
+                    fd = self.reopened(path, inode)
+                if above_fd >= 0:
+                    os.close(above_fd)
+                above, above_fd = path, fd
                 if fd >= 0:
                     os.utime(fd, ns=(mtime, mtime))
+        finally:
+            if above_fd >= 0:
+                os.close(above_fd)
         # Opened anew, each tells the next layer the time it has.
         self.forget()
+
+    def reopened(self, path: bytes, inode: int) -> int:
+        """A descriptor of the caller's own; -1 where the path leads to another directory or to none by now."""
+        try:
+            return _if_it_is(inode, self._open_in(self.root.fd, path or b"."))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return -1
+            raise
+
+    @staticmethod
+    def _below(above_fd: int, above: bytes, path: bytes, inode: int) -> int:
+        """A step from the directory before: a chain of directories would cost the square of its length else."""
+        parent, _, name = path.rpartition(b"/")
+        if parent != above:
+            return -1
+        try:
+            return _if_it_is(inode, os.open(name, _BELOW, dir_fd=above_fd))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return -1
+            raise
 
     def close(self) -> None:
         self.forget()
@@ -123,21 +153,9 @@ class Directories:
         while len(self._open) >= MAX_OPEN:
             os.close(self._open.pop(next(iter(self._open))).fd)
 
-    @contextmanager
-    def still(self, path: bytes, inode: int) -> Iterator[int]:
-        """The directory, open; -1 where the path leads to another or to none by now."""
-        known = self._open.get(path)
-        if known is not None and known.inode == inode:
-            yield known.fd
-            return
-        try:
-            fd = self._open_in(self.root.fd, path or b".")
-        except OSError as error:
-            if error.errno not in _ABSENT:
-                raise
-            yield -1
-            return
-        try:
-            yield fd if os.fstat(fd).st_ino == inode else -1
-        finally:
-            os.close(fd)
+
+def _if_it_is(inode: int, fd: int) -> int:
+    if os.fstat(fd).st_ino == inode:
+        return fd
+    os.close(fd)
+    return -1

@@ -124,9 +124,10 @@ class Extractor:
     def finish(self) -> Report:
         """What only the end can settle; nothing can be unpacked any more."""
         for inode, (path, mode) in sorted(self._late_modes.items(), key=_depth, reverse=True):
-            with self._directories.still(path, inode) as fd:
-                if fd >= 0:
-                    os.fchmod(fd, mode)
+            fd = self._directories.reopened(path, inode)
+            if fd >= 0:
+                os.fchmod(fd, mode)
+                os.close(fd)
         self.close()
         return self._total
 

@@ -22,7 +22,7 @@ MAX_LINKS = 40
 IMPLIED_MODE = 0o755
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NOT_A_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
+_NO_DIRECTORY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 Open = Callable[[int, bytes], int]
 
@@ -67,10 +67,11 @@ def walk(root: int, path: bytes, make: Making | None = None) -> int:
                 behind.clear()
                 here = _stepped(here, os.open(".", _STEP, dir_fd=root))
                 continue
-            target = _link_target(here, part)
+            there = _entered(here, part)
+            target = None if there >= 0 else _link_target(here, part)
             if target is None:
                 behind.append(part)
-                here = _stepped(here, _entered(here, behind, make))
+                here = _stepped(here, there if there >= 0 else _made(here, behind, make))
                 continue
             links += 1
             if links > MAX_LINKS:
@@ -90,6 +91,16 @@ def _stepped(here: int, there: int) -> int:
     return there
 
 
+def _entered(directory: int, name: bytes) -> int:
+    """A descriptor; -1 where there is no directory of that name."""
+    try:
+        return os.open(name, _STEP, dir_fd=directory)
+    except OSError as error:
+        if error.errno in _NO_DIRECTORY:
+            return -1
+        raise
+
+
 def _link_target(directory: int, name: bytes) -> bytes | None:
     try:
         return os.readlink(name, dir_fd=directory)
@@ -99,15 +110,10 @@ def _link_target(directory: int, name: bytes) -> bytes | None:
         raise
 
 
-def _entered(directory: int, path: list[bytes], make: Making | None) -> int:
+def _made(directory: int, path: list[bytes], make: Making | None) -> int:
     name = path[-1]
-    try:
-        return os.open(name, _STEP, dir_fd=directory)
-    except OSError as error:
-        missing = error.errno == errno.ENOENT or error.errno in _NOT_A_DIRECTORY
-        if make is None or not missing:
-            raise
-    make(directory, name, b"/".join(path))
+    if make is not None:
+        make(directory, name, b"/".join(path))
     return os.open(name, _STEP, dir_fd=directory)
 
 
