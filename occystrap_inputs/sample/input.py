@@ -28,7 +28,6 @@ from occystrap_inputs.sample.recipe import Recipe, read_recipe
 CREATED = "2023-11-14T22:13:20Z"
 _RUNTIME = {
     "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-    "Cmd": ["/bin/sh"],
     "WorkingDir": "/",
     "Labels": {"org.opencontainers.image.title": "sample"},
 }
@@ -125,4 +124,4 @@ def _history(recipe: Recipe) -> list[dict[str, Any]]:
         {"created": CREATED, "created_by": f"COPY layer{position} /usr/share/layer{position}"}
         for position in range(recipe.layers)
     ]
-    return [*copies, {"created": CREATED, "created_by": 'CMD ["/bin/sh"]', "empty_layer": True}]
+    return [*copies, {"created": CREATED, "created_by": "LABEL org.opencontainers.image.title=sample", "empty_layer": True}]
