@@ -38,7 +38,7 @@ class RawClient:
 
     def send(self, data: bytes) -> Answer:
         self.socket.sendall(data)
-        return self.answer(data.partition(b" ")[0].decode())
+        return self.answer(data.partition(b" ")[0].decode("latin-1"))
 
     def answer(self, method: str = "GET") -> Answer:
         response = HTTPResponse(self.socket, method=method)
