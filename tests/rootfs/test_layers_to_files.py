@@ -78,10 +78,8 @@ def test_owners_do_not_come_from_a_directory_with_setgid(root):
 
 
 def test_times_are_exact_to_the_nanosecond(root):
-    pax = {"mtime": b"1600000000.123456789"}
-    unpack(root, [file("f", pax=pax, mtime=1_600_000_000.5), directory("d", pax=pax, mtime=1_600_000_000.5)])
-    assert (root / "f").stat().st_mtime_ns % 10**9 in (500_000_000, 123_456_789)
-    assert (root / "f").stat().st_mtime_ns == (root / "d").stat().st_mtime_ns
+    unpack(root, [file("f", mtime=1_600_000_000.5), directory("d", mtime=1_600_000_000.5)])
+    assert [(root / name).stat().st_mtime_ns for name in ("f", "d")] == [1_600_000_000_500_000_000] * 2
 
 
 @pytest.mark.parametrize(
@@ -467,6 +465,6 @@ def test_no_descriptor_stays_open(tmp_path):
 def test_a_tree_much_deeper_than_a_stack_is_made_and_removed(tmp_path, way):
     deep = "/".join(["d"] * 1900)
     unpack(tmp_path / "one", [(f"{deep}/f", "")], [("d/new", ""), whiteout("d")], open_in=way)
-    assert names(tmp_path / "one") == {"d/", "d/new"}
+    assert os.listdir(tmp_path / "one/d") == ["new"]
     unpack(tmp_path / "two", [(f"{deep}/f", "")], [("d", "a file")], open_in=way)
     assert Path(tmp_path / "two/d").is_file()
