@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from occystrap_core.contracts import FoundDocument, Role, Where
+from occystrap_core.contracts import FoundDocument, Role, Where, shown
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidDigest
 from occystrap_core.model.media_types import CONFIGS
@@ -36,6 +37,11 @@ def as_digest(value: object) -> Digest | None:
 
 def is_whole_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_written(value: object) -> str:
+    """A value as JSON writes it, for messages about its type."""
+    return shown(json.dumps(value, ensure_ascii=False))
 
 
 def media_type_of(document: FoundDocument) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from occystrap_checks.config.judged import judged_config
-from occystrap_checks.lenient import as_digest, as_object
-from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl, shown
+from occystrap_checks.lenient import as_digest, as_object, as_written
+from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
 
 Fits = Callable[[object], bool]
 
@@ -40,7 +40,7 @@ class ConfigFields(Examination):
         elif diff_ids is None and image.layers:
             yield Remark("the config's rootfs has no diff_ids")
         elif diff_ids is not None and not _is_list(diff_ids):
-            yield Remark(f"rootfs.diff_ids is {shown(diff_ids)}, which is no list")
+            yield Remark(f"rootfs.diff_ids is {as_written(diff_ids)}, which is no list")
         else:
             yield from _bad_diff_ids(diff_ids or [])
 
@@ -50,13 +50,13 @@ def _misfits(found: Mapping[str, Any], fields: Mapping[str, tuple[Fits, str]], p
     for key, (fits, wanted) in fields.items():
         value = found.get(key)
         if value is not None and not fits(value):
-            yield Remark(f"{prefix}{key} is {shown(value)}, which is no {wanted}")
+            yield Remark(f"{prefix}{key} is {as_written(value)}, which is no {wanted}")
 
 
 def _bad_diff_ids(diff_ids: list[object]) -> Iterator[Remark]:
     for position, diff_id in enumerate(diff_ids):
         if as_digest(diff_id) is None and not _is_other_digest(diff_id):
-            yield Remark(f"rootfs.diff_ids[{position}] is {shown(diff_id)}, which is no digest")
+            yield Remark(f"rootfs.diff_ids[{position}] is {as_written(diff_id)}, which is no digest")
 
 
 def _is_other_digest(value: object) -> bool:

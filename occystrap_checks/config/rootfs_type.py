@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_checks.config.judged import judged_config
-from occystrap_checks.lenient import as_object
-from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl, shown
+from occystrap_checks.lenient import as_object, as_written
+from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
 
 
 @hookimpl
@@ -31,4 +31,4 @@ class RootfsType(Examination):
         found = as_object(config.get("rootfs")).get("type")
         if found == "layers":
             return (Remark('rootfs.type is "layers"', severity=Severity.INFO),)
-        return (Remark(f'rootfs.type is {shown(repr(found)) if found is not None else "missing"}, not "layers"'),)
+        return (Remark(f'rootfs.type is {as_written(found) if found is not None else "missing"}, not "layers"'),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from occystrap_checks.lenient import descriptors, run_settings
+from occystrap_checks.lenient import as_written, descriptors, run_settings
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -47,8 +47,8 @@ def _faults(kind: str, owner: str, where: Where, found: object) -> Iterator[Rema
     if found is None:
         return
     if not isinstance(found, dict):
-        yield Remark(f"the {kind}s of {owner} are {shown(found)} instead of an object", where)
+        yield Remark(f"the {kind}s of {owner} are {as_written(found)} instead of an object", where)
         return
     for key, value in found.items():
         if not isinstance(value, str):
-            yield Remark(f"the {kind} '{shown(key)}' of {owner} is {shown(value)}, which is no text", where)
+            yield Remark(f"the {kind} '{shown(key)}' of {owner} is {as_written(value)}, which is no text", where)

@@ -6,8 +6,8 @@ import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from occystrap_checks.lenient import as_digest, descriptors
-from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Severity, hookimpl, shown
+from occystrap_checks.lenient import as_digest, as_written, descriptors
+from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Severity, hookimpl
 
 
 @hookimpl
@@ -42,8 +42,8 @@ def _fault(descriptor: Mapping[str, Any]) -> str:
     except (binascii.Error, ValueError):
         content = None
     if content is None:
-        return f"is not base64: {shown(data)}"
+        return f"is not base64: {as_written(data)}"
     digest = as_digest(descriptor.get("digest"))
     if len(content) != descriptor.get("size"):
-        return f"is {len(content)} bytes long, its size says {shown(descriptor.get('size'))}"
+        return f"is {len(content)} bytes long, its size says {as_written(descriptor.get('size'))}"
     return f"is not the content of {digest}" if digest and not digest.matches(content) else ""

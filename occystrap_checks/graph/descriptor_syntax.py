@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from occystrap_checks.lenient import as_list, descriptors, is_whole_number
+from occystrap_checks.lenient import as_list, as_written, descriptors, is_whole_number
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -16,7 +16,6 @@ from occystrap_core.contracts import (
     Role,
     Severity,
     hookimpl,
-    shown,
 )
 from occystrap_core.model.digest import HEX_LENGTHS
 
@@ -47,7 +46,8 @@ class DescriptorSyntax(Examination):
         for key in _LISTS:
             for number, found in enumerate(as_list(document.json.get(key))):
                 if not isinstance(found, Mapping):
-                    yield Remark(f"number {number} of the {document.role}'s {key} is no descriptor but {shown(found)}")
+                    text = f"number {number} of the {document.role}'s {key} is no descriptor but {as_written(found)}"
+                    yield Remark(text)
         for what, where, descriptor in descriptors(document):
             for fault in _faults(descriptor):
                 yield Remark(f"{what} of the {document.role} {fault}", where)
@@ -58,14 +58,14 @@ class DescriptorSyntax(Examination):
 def _faults(descriptor: Mapping[str, Any]) -> Iterator[str]:
     media_type, size = descriptor.get("mediaType"), descriptor.get("size")
     if not isinstance(media_type, str) or not media_type:
-        yield "has no mediaType" if not media_type else f"has the mediaType {shown(media_type)}, which is no text"
+        yield "has no mediaType" if not media_type else f"has the mediaType {as_written(media_type)}, which is no text"
     if size is None:
         yield "has no size"
     elif not is_whole_number(size):
-        yield f"has the size {shown(size)}, which is no whole number"
+        yield f"has the size {as_written(size)}, which is no whole number"
     digest = descriptor.get("digest")
     if digest and not _is_digest(digest):
-        yield f"has {shown(digest)} as its digest, which is none"
+        yield f"has {as_written(digest)} as its digest, which is none"
 
 
 def _is_digest(text: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_checks.graph.artifact_manifest_removed import REMOVED
-from occystrap_checks.lenient import media_type_of
+from occystrap_checks.lenient import as_written, media_type_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -15,7 +15,6 @@ from occystrap_core.contracts import (
     Role,
     Severity,
     hookimpl,
-    shown,
 )
 from occystrap_core.model.media_types import DOCKER_SCHEMA1
 
@@ -46,4 +45,4 @@ class ManifestFields(Examination):
             return ()
         if key not in json:
             return (Remark(f"the {document.role} has no {key}"),)
-        return (Remark(f"the {document.role}'s {key} are {shown(json[key])} instead of a list"),)
+        return (Remark(f"the {document.role}'s {key} are {as_written(json[key])} instead of a list"),)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from occystrap_checks.graph.artifact_manifest_removed import REMOVED
-from occystrap_checks.lenient import as_text
+from occystrap_checks.lenient import as_text, as_written
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -53,7 +53,7 @@ class MediaTypeField(Examination):
 def _faults(json: Mapping[str, Any], document: FoundDocument) -> Iterator[str]:
     embedded, declared = json.get("mediaType"), as_text(document.reference.get("mediaType"))
     if embedded is not None and not isinstance(embedded, str):
-        yield f"the {document.role} has {shown(embedded)} as its mediaType, which is no text"
+        yield f"the {document.role} has {as_written(embedded)} as its mediaType, which is no text"
         return
     if embedded and declared and embedded != declared:
         yield f"the {document.role} calls itself {shown(embedded)}, its descriptor says {shown(declared)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_checks.graph.artifact_manifest_removed import REMOVED
-from occystrap_checks.lenient import media_type_of
+from occystrap_checks.lenient import as_written, media_type_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -15,7 +15,6 @@ from occystrap_core.contracts import (
     Role,
     Severity,
     hookimpl,
-    shown,
 )
 
 
@@ -43,4 +42,4 @@ class SchemaVersion(Examination):
             return (Remark("schemaVersion is 2", severity=Severity.INFO),)
         if version is None:
             return (Remark(f"the {document.role} has no schemaVersion; it must be 2"),)
-        return (Remark(f"the {document.role} has schemaVersion {shown(version)}; it must be 2"),)
+        return (Remark(f"the {document.role} has schemaVersion {as_written(version)}; it must be 2"),)
