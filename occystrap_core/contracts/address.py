@@ -34,13 +34,16 @@ class Address:
         return cls(scheme.lower(), target.partition("#")[0], tuple(_pairs(query.partition("#")[0])))
 
     def path(self) -> Path:
-        """The target read as a file path: percent-decoded, `localhost/abs` meaning `/abs`."""
-        target = unquote(self.target)
+        """The target read as a file path: percent-decoded to bytes that need not be UTF-8,
+        `localhost/abs` meaning `/abs`."""
+        target = unquote(self.target, errors="surrogateescape")
         if target.startswith("localhost/"):
             target = target.removeprefix("localhost")
         if not target:
             raise UsageError(f"{self.scheme}:// needs a path", hint=f"for example {self.scheme}://some/path")
-        return Path(target)
+        path = Path(target)
+        # A path forgets the ./ that tells a file of this name from standard input and output.
+        return path.absolute() if str(path) == "-" != self.target else path
 
     def __str__(self) -> str:
         """Fit to be shown: without user, password and options."""

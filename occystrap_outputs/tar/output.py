@@ -122,4 +122,4 @@ def _traits(path: Path, seekable: bool, options: TarOutputOptions, context: Outp
 
 
 def _uri(path: Path) -> str:
-    return "tar://-" if path == STANDARD_OUTPUT else f"tar://{quote(str(path.absolute()))}"
+    return "tar://-" if path == STANDARD_OUTPUT else f"tar://{quote(bytes(path.absolute()))}"
