@@ -53,4 +53,4 @@ def test_docker_loads_it(archive, dockerd):
     dockerd.run("load", "--input", str(archive))
     image = json.loads(dockerd.run("image", "inspect", "demo:latest"))[0]
     assert len(image["RootFS"]["Layers"]) == 3
-    assert image["Config"]["Cmd"] == ["/bin/sh"]
+    assert image["Config"]["Labels"] == {"org.opencontainers.image.title": "sample"}
