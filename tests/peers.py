@@ -187,7 +187,7 @@ def running_podman_service(podman: Podman) -> Iterator[Path]:
         "podman", "--root", str(podman.directory / "root"), "--runroot", str(podman.directory / "run"),
         "--storage-driver", "vfs", "system", "service", "--time", "0", f"unix://{path}",
     ]  # fmt: skip
-    with _server(command, podman.directory / "service.log", path.exists):
+    with _server(command, podman.directory / "service.log", lambda: _listens(path)):
         yield path
 
 
@@ -222,6 +222,12 @@ def _answers(host: str) -> bool:
         return error.code == 401
     except OSError:
         return False
+
+
+def _listens(path: Path) -> bool:
+    """A socket file is there a moment before anybody listens on it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _docker_answers(daemon: DockerDaemon) -> bool:

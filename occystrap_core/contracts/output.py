@@ -94,6 +94,8 @@ class Output(Protocol):
     """An opened destination. put_blob, keep, discard and holds are called from several threads.
 
     As an input, it may have one more method, `notes() -> tuple[str, ...]`, asked after commit().
+    Another is `announce(image: Image) -> None`, called before the first blob of a single image
+    that no filter is going to change: `holds` may then answer by the layer's place in it.
     """
 
     @property

@@ -80,6 +80,7 @@ class _Run:
     def write(self) -> Receipt:
         """Images first, then the attestations of those that arrived as they were, then the indexes."""
         everything = images_of(self.tree)
+        self._announce()
         self._transfer([image for image in everything if not image.attests])
         self._transfer([image for image in everything if image.attests and self._still_true(image)])
         root = self._put_tree(self.tree)
@@ -90,6 +91,12 @@ class _Run:
             receipt = self.output.commit(root)
         self._save_layer_cache()
         return receipt
+
+    def _announce(self) -> None:
+        announce = getattr(self.output, "announce", None)
+        if announce and isinstance(self.tree, Image) and all(each.filter.observes for each in self.request.filters):
+            with attributed("destination"):
+                announce(self.tree)
 
     def written(self, receipt: Receipt) -> Written:
         request, reopen = self.request, self.request.reopen_destination

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from urllib.parse import quote
 
 from occystrap_core.contracts import Address, Chunk, OutputContext, OutputTraits, Receipt, Slot, Staged
@@ -12,11 +13,13 @@ from occystrap_core.kit.docker_engine.client import DockerClient
 from occystrap_core.kit.docker_engine.endpoint import find_endpoint
 from occystrap_core.kit.docker_engine.image_id import named
 from occystrap_core.kit.docker_engine.load_target import LoadTarget
+from occystrap_core.kit.docker_engine.sharing import layers_there
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.layer import SealedLayer
-from occystrap_core.model.media_types import Compression
+from occystrap_core.model.image import Image
+from occystrap_core.model.layer import Layer, SealedLayer
+from occystrap_core.model.media_types import Compression, layer_compression
 from occystrap_core.model.reference import Reference
 from occystrap_outputs.docker.plugin import DockerOutputOptions
 
@@ -46,6 +49,7 @@ class DockerOutput:
         self._client = client
         self._writer = writer
         self._form = DaemonArchive(reference)
+        self._there: dict[Digest, int] = {}
 
     def notes(self) -> tuple[str, ...]:
         note = self._client.endpoint.note
@@ -54,8 +58,22 @@ class DockerOutput:
     def cannot_modify_reason(self) -> str:
         return ""
 
+    def announce(self, image: Image) -> None:
+        """Find out which layers the daemon has in the same place."""
+        kept = list(takewhile(self._goes_as_it_is, image.layers))
+        diff_ids = [layer.diff_id for layer in kept if layer.diff_id]
+        blobs = [layer.descriptor for layer in image.layers]
+        count = layers_there(self._client, diff_ids)
+        while {blob.digest for blob in blobs[:count]} & {blob.digest for blob in blobs[count:]}:
+            count -= 1  # a blob that is also wanted in another place is sent
+        self._there = {blob.digest: blob.size for blob in blobs[:count]}
+        self._writer.begin_at(count)
+
+    def _goes_as_it_is(self, layer: Layer) -> bool:
+        return layer_compression(layer.descriptor.media_type) in self.traits.compressions
+
     def holds(self, digest: Digest) -> int | None:
-        return None
+        return self._there.get(digest)
 
     def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> StagedMember:
         blob = slot.expected

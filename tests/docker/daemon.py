@@ -32,6 +32,7 @@ class Daemon:
     socket: Path
     images: dict[str, tuple[Mapping[str, Any], bytes]] = field(default_factory=dict)
     version: Mapping[str, Any] = field(default_factory=lambda: {"Version": "29.0.0"})
+    info: Mapping[str, Any] = field(default_factory=lambda: {"Driver": "overlay2", "DriverStatus": None})
     break_export: bool = False
     load_status: int = 200
     load_says: bytes = b'{"stream":"Loaded image: ns/app:v1\\n"}\n'
@@ -120,8 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.daemon.asked.append(f"GET {path}")
-        if path == "/version":
-            return self._answer(200, json.dumps(self.daemon.version).encode())
+        if answer := {"/version": self.daemon.version, "/info": self.daemon.info}.get(path):
+            return self._answer(200, json.dumps(answer).encode())
+        if path == "/images/json":
+            return self._answer(200, json.dumps([{"Id": name} for name in self.daemon.images]).encode())
         name, _, action = path.removeprefix("/images/").rpartition("/")
         if name not in self.daemon.images:
             return self._answer(404, json.dumps({"message": f"No such image: {name}"}).encode())

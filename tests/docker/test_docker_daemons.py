@@ -114,7 +114,7 @@ class TestBadDays:
             read("no/such:image", socket)
 
     def test_a_source_that_breaks_leaves_nothing(self, socket: Path, client: DockerClient) -> None:
-        image = image_of(Compression.NONE, "broken")
+        image = build_image([layer_tar(("broken", "in the middle\n" * 1000))], compression=Compression.NONE)
 
         class Breaking(MemoryInput):
             def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:

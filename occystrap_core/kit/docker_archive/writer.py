@@ -44,6 +44,7 @@ class ArchiveWriter:
     when those are done. Orders count 0, 1, 2 …; each is kept or discarded once.
 
     A name is stored once: what comes under it later is dropped. `sizes` are the members so far.
+    `begin_at` is for archives that leave the first orders out.
     """
 
     def __init__(self, target: Target, spool_directory: Path | None) -> None:
@@ -56,6 +57,9 @@ class ArchiveWriter:
         """Whether some thread is writing to the target."""
         self._waiting: dict[int, tuple[StagedMember, str]] = {}
         self._spools: set[Spool] = set()
+
+    def begin_at(self, order: int) -> None:
+        self._turn = order
 
     def stage(self, chunks: Iterable[Chunk], order: int, announced: Announced | None = None) -> StagedMember:
         member = StagedMember(order, announced)

@@ -45,6 +45,17 @@ class DockerClient:
         names = [str(one.get("Name")) for one in components or () if isinstance(one, Mapping)]
         return any("podman" in name.lower() for name in names)
 
+    @cached_property
+    def stores_in_containerd(self) -> bool:
+        """Whether images are in containerd's store instead of docker's own."""
+        return "io.containerd.snapshotter" in str(self._json("/info", "its state").get("DriverStatus"))
+
+    def image_ids(self) -> list[str]:
+        """The ID of every image with a name, the newest first."""
+        raw = self._raw("/images/json", "the list of images")
+        listed = strict_json.loads(raw, f"the list of images of {self.endpoint.name}")
+        return [str(one["Id"]) for one in listed or () if isinstance(one, Mapping) and "Id" in one]
+
     def inspect(self, image: str) -> Mapping[str, Any]:
         """What the daemon knows about an image: Id, RepoTags, RootFS, Os, Architecture …"""
         return self._json(_image(image, "json"), f"image {image!r}")
@@ -92,9 +103,11 @@ class DockerClient:
         self._transfers.close()
 
     def _json(self, target: str, what: str) -> Mapping[str, Any]:
+        return strict_json.loads_object(self._raw(target, what), f"what {self.endpoint.name} says of {what}")
+
+    def _raw(self, target: str, what: str) -> bytes:
         with self._asking(self._questions, "GET", target, what) as response:
-            raw = read_capped(response, strict_json.MAX_BYTES, f"what {self.endpoint.name} says of {what}")
-        return strict_json.loads_object(raw, f"what {self.endpoint.name} says of {what}")
+            return read_capped(response, strict_json.MAX_BYTES, f"what {self.endpoint.name} says of {what}")
 
     def _done(self, method: str, target: str, what: str) -> None:
         with self._asking(self._questions, method, target, what) as response:
