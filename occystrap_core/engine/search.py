@@ -48,11 +48,13 @@ class Hit:
     replaced_by: int | None = None
 
 
-def search(request: SearchRequest, image: Image) -> Iterator[LayerMatches]:
-    """Each layer's matches as they are found; a layer read before its turn waits for it."""
+def search(request: SearchRequest, image: Image) -> Generator[LayerMatches, None, None]:
+    """Each layer's matches as they are found; a layer read before its turn waits for it. Closing it
+    ends the reading."""
     searches = [_LayerSearch(request, layer) for layer in image.layers if layer.is_tar]
-    for layer, hits in _side_by_side(request, searches):
-        yield LayerMatches(layer.descriptor.digest, layer.position, (hit.match for hit in hits))
+    with closing(_side_by_side(request, searches)) as found:
+        for layer, hits in found:
+            yield LayerMatches(layer.descriptor.digest, layer.position, (hit.match for hit in hits))
 
 
 def search_all(request: SearchRequest, image: Image) -> tuple[Hit, ...]:
@@ -66,12 +68,10 @@ def search_all(request: SearchRequest, image: Image) -> tuple[Hit, ...]:
 
 def merged(hits: Iterable[Hit]) -> tuple[Hit, ...]:
     """Those that are there in the end."""
-    return tuple(
-        hit for hit in hits if hit.number is not None and hit.deleted_by is None and hit.replaced_by is None
-    )
+    return tuple(hit for hit in hits if hit.number is not None and hit.deleted_by is None and hit.replaced_by is None)
 
 
-def as_layer_matches(hits: Iterable[Hit]) -> Iterator[LayerMatches]:
+def as_layer_matches(hits: Iterable[Hit]) -> Generator[LayerMatches, None, None]:
     by_layer: dict[int, list[Hit]] = {}
     for hit in hits:
         by_layer.setdefault(hit.layer.position, []).append(hit)

@@ -1,0 +1,174 @@
+"""The facts about an image, as `info -O json` tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from occystrap_core.cli.inspecting import Inspected, inspecting
+from occystrap_core.cli.rendering import without_credentials
+from occystrap_core.cli.session import Session
+from occystrap_core.engine.documents import children_of, read_manifest_or_index
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.errors import attributed
+from occystrap_core.model.image import ATTESTED_DIGEST, Image
+from occystrap_core.model.layer import Layer
+from occystrap_core.model.media_types import INDEXES, Compression, layer_compression
+
+if TYPE_CHECKING:
+    from occystrap_core.engine.layer_sizes import LayerSize
+
+Facts = dict[str, Any]
+Sizes = Mapping[Digest, "LayerSize"]
+
+VERSION = 1
+"""The version of the shape. Keys are added, never renamed."""
+
+_ESTARGZ_SIZE = "io.containers.estargz.uncompressed-size"
+
+
+def facts_of(session: Session, source: str, *, sizes: bool) -> list[Facts]:
+    """One object for each image that was asked for."""
+    with inspecting(session, source) as inspected:
+        listed = _listed(inspected)
+        measured = _measured(session, inspected) if sizes else {}
+        return [
+            {
+                **_named(inspected),
+                **_manifest(image, measured),
+                **({} if image.is_artifact else _config(image.config.json)),
+                "version": VERSION,
+                "source": without_credentials(source),
+                **_beyond(image, listed),
+            }
+            for image in inspected.images
+        ]
+
+
+def _measured(session: Session, inspected: Inspected) -> Sizes:
+    from occystrap_core.engine.layer_sizes import measure_layers
+    from occystrap_core.streams.heap import keep_freed_pages
+
+    keep_freed_pages()
+    return measure_layers(inspected.source, inspected.images, session.settings, session.progress)
+
+
+def _listed(inspected: Inspected) -> list[Descriptor]:
+    """Everything that the source's index lists, whichever images were asked for."""
+    with attributed("source"):
+        root = inspected.source.root()
+    if isinstance(inspected.tree, Image) and inspected.tree.descriptor.digest == root.digest:
+        return []
+    document = read_manifest_or_index(inspected.source, root)
+    return children_of(document, "index") if document.media_type in INDEXES else []
+
+
+def _named(inspected: Inspected) -> Facts:
+    origin = inspected.source.traits.origin
+    return {"image": origin[1] if origin else inspected.name.repository, "tag": inspected.name.tag}
+
+
+def _manifest(image: Image, measured: Sizes) -> Facts:
+    manifest = image.manifest.json
+    return {
+        "schema_version": manifest.get("schemaVersion"),
+        "media_type": image.manifest.media_type,
+        "config_digest": str(image.config_descriptor.digest),
+        "config_size": image.config_descriptor.size,
+        "layer_count": len(image.layers),
+        "total_compressed_size": sum(layer.descriptor.size for layer in image.layers),
+        "layers": [_layer(layer, measured.get(layer.descriptor.digest)) for layer in image.layers],
+    }
+
+
+def _layer(layer: Layer, measured: LayerSize | None) -> Facts:
+    blob = layer.descriptor
+    facts: Facts = {
+        "index": layer.position,
+        "digest": str(blob.digest),
+        "size": blob.size,
+        "media_type": blob.media_type,
+        "compression": str(layer_compression(blob.media_type) or "unknown"),
+    }
+    if layer.diff_id:
+        facts["diff_id"] = str(layer.diff_id)
+    if layer.created_by:
+        facts["created_by"] = layer.created_by
+    if blob.annotations:
+        facts["annotations"] = dict(blob.annotations)
+    return {**facts, **_inside(layer, measured)}
+
+
+def _inside(layer: Layer, measured: LayerSize | None) -> Facts:
+    """What is known without reading: a blob that has the digest of its content is not compressed."""
+    blob = layer.descriptor
+    if measured is not None:
+        ratio = round(measured.uncompressed / blob.size, 2) if blob.size else None
+        return {
+            "actual_compression": str(measured.compression),
+            "uncompressed_size": measured.uncompressed,
+            "entries": measured.entries,
+            "ratio": ratio,
+        }
+    if layer.is_tar and blob.digest == layer.diff_id:
+        return {"actual_compression": str(Compression.NONE), "uncompressed_size": blob.size}
+    claimed = str(blob.annotations.get(_ESTARGZ_SIZE, ""))
+    known = int(claimed) if claimed.isascii() and claimed.isdigit() and len(claimed) < 19 else None
+    return {"actual_compression": None, "uncompressed_size": known}
+
+
+def _config(config: Mapping[str, Any]) -> Facts:
+    history = [step for step in _list(config.get("history")) if isinstance(step, Mapping)]
+    run = _object(config.get("config"))
+    return {
+        "architecture": config.get("architecture", ""),
+        "os": config.get("os", ""),
+        "variant": config.get("variant", ""),
+        "created": config.get("created", ""),
+        "diff_ids": _list(_object(config.get("rootfs")).get("diff_ids")),
+        "history_count": len(history),
+        "empty_layer_count": sum(bool(step.get("empty_layer")) for step in history),
+        "labels": _object(run.get("Labels")),
+        "env": _list(run.get("Env")),
+        "entrypoint": run.get("Entrypoint"),
+        "cmd": run.get("Cmd"),
+        "working_dir": run.get("WorkingDir") or "",
+        "exposed_ports": list(_object(run.get("ExposedPorts"))),
+        "volumes": list(_object(run.get("Volumes"))),
+        "user": run.get("User") or "",
+        "stop_signal": run.get("StopSignal") or "",
+        "healthcheck": run.get("Healthcheck"),
+    }
+
+
+def _beyond(image: Image, listed: Sequence[Descriptor]) -> Facts:
+    """The image among others: what an index or a registry knows of it."""
+    digest = str(image.descriptor.digest)
+    return {
+        "digest": digest,
+        "artifact_type": image.manifest.json.get("artifactType") if image.is_artifact else None,
+        "annotations": _object(image.manifest.json.get("annotations")),
+        "platform": str(image.platform) if image.platform else None,
+        "platforms": [_child(child) for child in listed if child.platform and not child.platform.is_unknown],
+        "referrers": [_child(child) for child in listed if child.annotations.get(ATTESTED_DIGEST) == digest],
+    }
+
+
+def _child(child: Descriptor) -> Facts:
+    return {
+        "platform": str(child.platform) if child.platform and not child.platform.is_unknown else None,
+        "digest": str(child.digest),
+        "size": child.size,
+        "media_type": child.media_type,
+        "artifact_type": child.extra.get("artifactType"),
+        "annotations": dict(child.annotations),
+    }
+
+
+def _object(found: object) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(found: object) -> list[Any]:
+    return found if isinstance(found, list) else []

@@ -1,0 +1,156 @@
+"""What the newest layers say about a path, before the older ones are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from occystrap_core.contracts.check import Seen
+from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
+from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.model.errors import InvalidImage, NotFound
+from occystrap_core.model.shown import shown
+from occystrap_core.streams.path_numbers import PathNumbers
+
+_MAX_LINKS = 40
+_SHIFT = 40
+_INDEX = (1 << _SHIFT) - 1
+_NOTHING = frozenset({b"", b"."})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a path leads, as far as is known. `seen` is None where only older layers can tell what is there."""
+
+    path: bytes
+    seen: Seen | None
+
+
+class NewestLayers:
+    """Layers are added from the newest down. What one has lies over what older ones have; its
+    whiteouts hide theirs."""
+
+    def __init__(self, count: int) -> None:
+        self._oldest = count
+        self._records: dict[int, LayerRecords] = {}
+        self._numbers = PathNumbers()
+        self._deleted_at: dict[bytes, int] = {}
+        self._emptied_at: dict[bytes, int] = {}
+
+    def add(self, records: LayerRecords) -> None:
+        layer = self._oldest = records.layer
+        self._records[layer] = records
+        for path in records.whiteouts:
+            self._deleted_at.setdefault(path, layer)
+        for path, _ in records.opaque:
+            self._emptied_at.setdefault(path, layer)
+        add = self._numbers.add
+        for number in range(len(records)):
+            add(records.path(number), layer << _SHIFT | number)
+
+    def find(self, path: bytes) -> Place:
+        """Symlinks are followed, at the end too. Raises NotFound where no older layer can matter.
+
+        A path that a layer has counts, even where an older layer might make a symlink of a
+        directory above: a layer with something in a directory means that directory.
+        """
+        walk = _Walk(path)
+        while (part := walk.next_part()) is not None:
+            here = walk.at(part)
+            floor = max(walk.floor, self._deleted_at.get(here, 0))
+            seen = self._newest(here, floor)
+            if seen is not None and seen.kind == SYMLINK:
+                walk.follow(seen.linkname, path)
+            elif walk.is_over:
+                return self._last(here, seen, certain=walk.is_certain and self._oldest <= floor)
+            elif seen is not None and seen.kind != DIRECTORY:
+                raise NotFound(f"the image has no {shown(path)}: {shown(here)} is not a directory")
+            else:
+                walk.enter(part, self._floor_below(here, floor), certain=seen is not None or self._oldest <= floor)
+        return Place(walk.path, _directory(walk.path, self._oldest))
+
+    def exactly(self, path: bytes, newest: int) -> Seen | None:
+        """What the layers from `newest` down have at exactly `path`."""
+        return self._newest(path, 0, newest)
+
+    def _last(self, here: bytes, seen: Seen | None, *, certain: bool) -> Place:
+        if seen is None and certain:
+            if not self._has_anything_in(here):
+                raise NotFound(f"the image has no {shown(here)}")
+            seen = _directory(here, self._oldest)
+        return Place(here, seen)
+
+    def _newest(self, path: bytes, floor: int, newest: int = 1 << 20) -> Seen | None:
+        numbers = self._numbers.latest_first(path)
+        number = max((each for each in numbers if floor <= each >> _SHIFT <= newest), default=None)
+        return self._records[number >> _SHIFT].seen(number & _INDEX) if number is not None else None
+
+    def _floor_below(self, here: bytes, floor: int) -> int:
+        """The oldest layer whose content of the directory `here` counts: there it was emptied, or was none."""
+        numbers = self._numbers.latest_first(here)
+        others = [each >> _SHIFT for each in numbers if self._kind(each) != DIRECTORY]
+        return max(floor, self._emptied_at.get(here, 0), *others, 0)
+
+    def _kind(self, number: int) -> bytes:
+        return self._records[number >> _SHIFT].kind(number & _INDEX)
+
+    def _has_anything_in(self, here: bytes) -> bool:
+        return any(
+            folder == here or folder.startswith(here + b"/")
+            for records in self._records.values()
+            for _, folder in records.folders()
+        )
+
+
+class _Walk:
+    """A path taken apart from left to right. `floor` is the oldest layer that counts where the walk
+    is; it is certain while every directory on the way is known to be one."""
+
+    def __init__(self, path: bytes) -> None:
+        self._waiting = path.split(b"/")
+        self._parts: list[bytes] = []
+        self._floors = [0]
+        self._links = 0
+        self.is_certain = True
+
+    @property
+    def floor(self) -> int:
+        return self._floors[-1]
+
+    @property
+    def path(self) -> bytes:
+        return b"/".join(self._parts)
+
+    @property
+    def is_over(self) -> bool:
+        return _NOTHING.issuperset(self._waiting)
+
+    def next_part(self) -> bytes | None:
+        while self._waiting:
+            part = self._waiting.pop(0)
+            if part == b".." and self._parts:
+                self._parts.pop()
+                self._floors.pop()
+            elif part not in _NOTHING and part != b"..":
+                return part
+        return None
+
+    def at(self, part: bytes) -> bytes:
+        return b"/".join((*self._parts, part))
+
+    def enter(self, part: bytes, floor: int, *, certain: bool) -> None:
+        self._parts.append(part)
+        self._floors.append(floor)
+        self.is_certain = self.is_certain and certain
+
+    def follow(self, target: bytes, asked: bytes) -> None:
+        self._links += 1
+        if self._links > _MAX_LINKS:
+            raise InvalidImage(f"{shown(asked)} is a symlink that leads to itself, or through too many others")
+        if target.startswith(b"/"):
+            self._parts.clear()
+            del self._floors[1:]
+        self._waiting = target.split(b"/") + self._waiting
+
+
+def _directory(path: bytes, layer: int) -> Seen:
+    return Seen(path, layer, DIRECTORY, 0o755, 0, 0, 0, b"")
