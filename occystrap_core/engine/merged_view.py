@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from occystrap_core.contracts.check import LayerFacts, Listing, Seen
+from occystrap_core.contracts.check import LayerFacts, Seen
 from occystrap_core.contracts.entry import DIRECTORY, REGULAR, SYMLINK
 from occystrap_core.engine.layer_records import LayerRecords
 
@@ -44,7 +44,7 @@ class MergedView:
             self._lay(place, records)
         self._delete()
 
-    def listing(self, layer: int) -> Listing:
+    def listing(self, layer: int) -> LayerRecords:
         return self._layers[layer]
 
     def number(self, layer: int, path: bytes) -> int | None:
@@ -84,8 +84,9 @@ class MergedView:
         return None
 
     def below(self, layer: int, path: bytes) -> Seen | None:
+        end = self._firsts[layer] if layer < len(self._firsts) else len(self._keys)
         for number in self._latest_first(path):
-            if number < self._firsts[layer]:
+            if number < end:
                 return self._seen(number) if self._hidden_by[number] >= layer else None
         return None
 

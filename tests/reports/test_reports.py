@@ -1,0 +1,158 @@
+"""Every form of a report: right for its reader, and safe whatever the image is called."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from occystrap_core.cli.reports import FORMATS, render
+from occystrap_core.cli.reports.report import CheckReport
+from occystrap_core.contracts import (
+    CheckSpec,
+    Entry,
+    Examination,
+    ImageUnderCheck,
+    LayerExamination,
+    LayerUnderCheck,
+    Needs,
+    Remark,
+    Severity,
+    Where,
+)
+from occystrap_core.model.image import ImageName
+from occystrap_core.model.platform import Platform
+from occystrap_core.testing.build import Content, build_image, build_index, file, layer_tar, opaque, whiteout
+from tests.checks.rules import outcome
+
+EVIL = "\x1b[31m<script>alert(1)</script>\u202e&\"'%0A::error::\n"
+LAYERS = [
+    layer_tar(file("etc/app.conf", "a" * 5000), file("var/cache/x", "b" * 9000), file("kept", "k")),
+    layer_tar(file("etc/app.conf", "c" * 100), opaque("var/cache"), whiteout("nothing"), file(f"odd{EVIL}", "d")),
+]
+
+
+class Complaints(Examination):
+    def image(self, image: ImageUnderCheck) -> list[Remark]:
+        return [Remark(f"about the image {EVIL}")]
+
+    def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
+        return Odd()
+
+
+class Odd(LayerExamination):
+    def entry(self, entry: Entry) -> list[Remark]:
+        if not entry.path.startswith(b"odd"):
+            return []
+        return [Remark("an odd name", Where(entry=entry.path.decode()), Severity.ERROR)]
+
+
+def spec(name: str, severity: Severity) -> CheckSpec:
+    return CheckSpec(
+        name, f"title of {name}", "x:y", severity, Needs.HEADERS, why="it matters", example="FROM x", remedy="mend it"
+    )
+
+
+COMPLAINTS, CONTENT = spec("complaints", Severity.WARNING), spec("content", Severity.INFO)
+
+
+def report(content: Content | None = None) -> CheckReport:
+    found = outcome(content or build_image(LAYERS), (COMPLAINTS, Complaints), (CONTENT, Examination))
+    rules = {each.name: each for each in (COMPLAINTS, CONTENT)}
+    return CheckReport("tar://app.tar", ImageName(f"app{EVIL}", "v1"), False, found, rules)
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "html"])
+def test_nothing_of_the_image_steers_a_terminal_or_begins_a_line(form: str) -> None:
+    text = render(report(), form)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert not [line for line in text.splitlines()[:-1] if line.startswith("::error::")]
+
+
+def test_text_groups_by_severity_and_ends_with_the_counts() -> None:
+    lines = render(report(), "text").splitlines()
+    assert lines[0] == "Errors:"
+    assert lines[1].startswith("  [complaints] layer 2, odd\\x1b[31m<script>")
+    assert lines[2:4] == ["", "Warnings:"]
+    assert lines[-1] == "Check complete (full): 1 error(s), 1 warning(s)"
+
+
+def test_json_keeps_the_old_keys_and_adds_the_place() -> None:
+    shown = json.loads(render(report(), "json"))
+    assert (shown["tag"], shown["mode"], shown["errors"], shown["warnings"]) == ("v1", "full", 1, 1)
+    [error] = [result for result in shown["results"] if result["severity"] == "error"]
+    assert (error["check"], error["title"], error["remediation"]) == ("complaints", "title of complaints", "mend it")
+    assert error["where"]["layer"] == 1
+    assert error["where"]["entry"] == f"odd{EVIL}"
+
+
+def test_sarif_names_rules_levels_and_places() -> None:
+    shown = json.loads(render(report(), "sarif"))
+    assert shown["version"] == "2.1.0"
+    [run] = shown["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == ["complaints", "content"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "tar://app.tar"
+    [error] = [result for result in run["results"] if result["level"] == "error"]
+    assert [each["kind"] for each in error["locations"][0]["logicalLocations"]] == ["manifest", "layer", "entry"]
+
+
+def test_junit_has_a_case_for_every_rule_and_fails_those_with_errors() -> None:
+    root = ElementTree.fromstring(render(report(), "junit"))
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert set(cases) == {"complaints", "content"}
+    failure = cases["complaints"].find("failure")
+    assert failure is not None and failure.get("message") == "an odd name"
+    assert "warning: about the image" in (cases["complaints"].findtext("system-out") or "")
+    assert list(cases["content"]) == []
+    assert root.find("testsuite").attrib["failures"] == "1"
+
+
+def test_github_annotations_escape_what_means_something_there() -> None:
+    lines = render(report(), "github").splitlines()
+    assert lines[0].startswith("::warning title=complaints%3A title of complaints::tar://app.tar: about the image ")
+    assert "%250A" in lines[0]
+    assert lines[1].startswith("::error title=")
+
+
+class TestHtml:
+    def test_it_needs_nothing_from_elsewhere(self) -> None:
+        page = render(report(), "html")
+        assert not re.search(r"(src|href)=|@import|url\(", page)
+        assert "<script>alert" not in page
+        assert "<script" not in page
+
+    def test_it_shows_layers_and_what_each_does(self) -> None:
+        page = render(report(), "html")
+        assert "adds 3 (13.7 KB)" in page
+        assert "writes anew 1 (100 B)" in page
+        assert "deletes 1 (8.8 KB)" in page
+        assert "takes 13.7 KB of lower layers out of sight" in page
+
+    def test_each_image_of_an_index_has_its_place(self) -> None:
+        index = build_index([build_image(LAYERS[:1]), build_image(LAYERS, platform=Platform("linux", "arm64"))])
+        page = render(report(index), "html")
+        assert page.index("<h2>linux/amd64</h2>") < page.index("<h2>linux/arm64</h2>")
+
+    @pytest.mark.peer("chromium")
+    def test_a_browser_shows_it_as_it_is_meant(self, tmp_path: Path) -> None:
+        (tmp_path / "report.html").write_text(render(report(), "html"))
+        browser = shutil.which("chromium") or "chromium"
+        quiet = "--disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+        common = [browser, "--headless", "--no-sandbox", *quiet.split(), f"--user-data-dir={tmp_path / 'profile'}"]
+        target = (tmp_path / "report.html").as_uri()
+        shown = subprocess.run([*common, "--dump-dom", target], capture_output=True, text=True, timeout=90, check=True)
+        assert "This image is broken." in shown.stdout
+        assert "&lt;script&gt;" in shown.stdout
+        picture = tmp_path / "report.png"
+        subprocess.run([*common, "--window-size=900,900", f"--screenshot={picture}", target], timeout=90, check=True)
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size > 20_000
