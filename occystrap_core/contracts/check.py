@@ -240,7 +240,8 @@ class View(Protocol):
         ...
 
     def below(self, layer: int, path: bytes) -> Seen | None:
-        """What the layers before `layer` left at exactly `path`."""
+        """What the layers before `layer` left at exactly `path`; with the number of layers as `layer`,
+        what is there in the end."""
         ...
 
     def final(self) -> Iterator[Seen]:

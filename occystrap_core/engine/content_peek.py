@@ -26,13 +26,15 @@ class Examiner:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """The files that one rule wants the first `size` bytes of: all of them, or executables, those
-    of a name (`*/name`, which also means one at the top), exact paths, and what a pattern matches."""
+    of a name (`*/name`, which also means one at the top) or with an ending (`*.pem`), exact paths,
+    and what a pattern matches."""
 
     examiner: Examiner
     size: int
     everything: bool
     executables: bool
     names: frozenset[bytes]
+    endings: tuple[bytes, ...]
     paths: frozenset[bytes]
     pattern: re.Pattern[bytes] | None
 
@@ -40,6 +42,7 @@ class Wish:
     def of(cls, examiner: Examiner) -> Wish:
         globs = [glob for glob in examiner.spec.head_of if glob != "executable"]
         names = [glob for glob in globs if glob.startswith(_ANYWHERE) and not _is_wild(glob[len(_ANYWHERE) :])]
+        endings = [glob for glob in globs if glob.startswith("*.") and not _is_wild(glob[1:])]
         paths = [glob for glob in globs if not _WILD.search(glob)]
         return cls(
             examiner,
@@ -47,8 +50,9 @@ class Wish:
             not examiner.spec.head_of,
             "executable" in examiner.spec.head_of,
             frozenset(name[len(_ANYWHERE) :].encode() for name in names),
+            tuple(ending[1:].encode() for ending in endings),
             frozenset(path.strip("/").encode() for path in paths),
-            _pattern([glob for glob in globs if glob not in names and glob not in paths]),
+            _pattern([glob for glob in globs if glob not in (*names, *endings, *paths)]),
         )
 
     def wants(self, path: bytes, name: bytes, mode: int) -> bool:
@@ -56,6 +60,7 @@ class Wish:
             self.everything
             or (self.executables and bool(mode & _EXECUTABLE))
             or name in self.names
+            or name.endswith(self.endings)
             or path in self.paths
             or (self.pattern is not None and self.pattern.match(path) is not None)
         )
@@ -69,6 +74,7 @@ class Peek:
     rules: tuple[Wish, ...]
     kept: frozenset[bytes]
     names: frozenset[bytes]
+    endings: tuple[bytes, ...]
     paths: frozenset[bytes]
     executables: bool
     pattern: re.Pattern[bytes] | None
@@ -85,6 +91,7 @@ class Peek:
             wishes,
             kept,
             frozenset().union(*(wish.names for wish in wishes)),
+            tuple({ending for wish in wishes for ending in wish.endings}),
             kept.union(*(wish.paths for wish in wishes)),
             any(wish.executables for wish in wishes),
             re.compile(b"|".join(b"(?:%b)" % each for each in patterns)) if patterns else None,

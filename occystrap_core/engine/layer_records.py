@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import Entry
 from occystrap_core.model.errors import LimitExceeded
+from occystrap_core.model.repeats import repeats
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
@@ -18,7 +19,6 @@ MOST_NAMES = 256 << 20
 
 _AUFS = b".wh..wh."
 _NUL = b"\0"
-_PART = 1 << 16
 _MODE_UID_GID = slice(100, 124)
 _BLOCK = 512
 
@@ -164,21 +164,9 @@ class LayerRecords:
             yield start, self._row_starts[row] if row < len(self._row_starts) else len(self), folder
 
     def repeated(self) -> Iterator[int]:
-        keys, parts = self.keys, len(self) // _PART + 1
-        for part in range(parts):
-            here = keys if parts == 1 else [key for key in keys if key % parts == part]
-            if len(set(here)) < len(here):
-                yield from _repeats(keys, parts, part)
+        return repeats(self.keys)
 
     def _text(self, number: int) -> bytes:
         start = self._ends[number - 1] if number else 1
         return bytes(self._names[start : self._ends[number]])
 
-
-def _repeats(keys: Sequence[int], parts: int, part: int) -> Iterator[int]:
-    met: set[int] = set()
-    for number, key in enumerate(keys):
-        if key % parts == part:
-            if key in met:
-                yield number
-            met.add(key)

@@ -128,7 +128,8 @@ class LayerScan:
     def _show(self, reader: Iterable[TarEntry]) -> None:
         """Each entry to every rule that wants it. The names here are local: this runs once per member."""
         routes, peek = self._routes(), Peek.of(self.examiners)
-        names, paths, pattern, executables = peek.names, peek.paths, peek.pattern, peek.executables
+        names, endings, paths, executables = peek.names, peek.endings, peek.paths, peek.executables
+        matches = peek.pattern.match if peek.pattern else None
         peeks = bool(peek.rules or paths)
         records, note = self.records, self._note
         remember, rule = records.add, ""
@@ -166,7 +167,8 @@ class LayerScan:
                     name in names
                     or (executables and records.mode & _EXECUTABLE)
                     or path in paths
-                    or (pattern and pattern.match(path))
+                    or name.endswith(endings)
+                    or (matches and matches(path))
                 )
             ):
                 self._show_content(entry, peek, path, name)

@@ -1,0 +1,65 @@
+"""Files that several layers have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from occystrap_core.contracts import (
+    CheckSpec,
+    Examination,
+    ImageUnderCheck,
+    Needs,
+    Remark,
+    Severity,
+    View,
+    Where,
+    hookimpl,
+    shown,
+)
+from occystrap_core.contracts.entry import REGULAR
+
+_LISTED = 10
+
+
+@hookimpl
+def occystrap_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        name="duplicate-file",
+        summary="no file is in several layers",
+        implementation="occystrap_checks.filesystem.duplicate_file:DuplicateFile",
+        severity=Severity.INFO,
+        needs=Needs.HEADERS,
+        why="Only the last of them is seen; the others are moved and stored with the image all the same.",
+        example="RUN apt-get install in two steps, each of which writes /var/lib/dpkg/status",
+        remedy="Join the steps, or leave the file out of the earlier layer.",
+    )
+
+
+class DuplicateFile(Examination):
+    def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
+        more = 0
+        for count, path in enumerate(_repeated(view)):
+            if count < _LISTED:
+                layers = [layer for layer in range(len(view.facts)) if _is_file(view, layer, path)]
+                yield Remark(f"{shown(path)} is in the layers {', '.join(map(str, layers))}", Where(entry=shown(path)))
+            else:
+                more += 1
+        if more:
+            yield Remark(f"and {more} more files are in several layers")
+
+
+def _repeated(view: View) -> Iterator[bytes]:
+    """Each file that a later layer writes anew, where it is first."""
+    for layer, number, culprit in view.hidden():
+        path = view.listing(layer).path(number)
+        if not _is_file(view, layer, path):
+            continue
+        if not any(_is_file(view, lower, path) for lower in range(layer)) and any(
+            _is_file(view, later, path) for later in range(culprit, len(view.facts))
+        ):
+            yield path
+
+
+def _is_file(view: View, layer: int, path: bytes) -> bool:
+    number = view.number(layer, path)
+    return number is not None and view.listing(layer).seen(number).kind == REGULAR
