@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_checks.compat.features import feature
+from occystrap_checks.lenient import media_type_of
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
+from occystrap_core.model.media_types import MANIFESTS
 from occystrap_core.model.targets import version_text
 
 
@@ -26,7 +28,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class ArtifactCompat(Examination):
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
-        if not image.is_artifact:
+        if not image.is_artifact or media_type_of(image.manifest) not in MANIFESTS:
             return
         oldest = dict(self.context.targets)
         for engine, _ in feature("artifact").refusals(self.context.targets):

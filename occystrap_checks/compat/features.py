@@ -46,7 +46,7 @@ class Feature:
         until = ", ".join(f"{fact.name} before {_text(fact, fact.until)}" for fact in self.engines if fact.until)
         never = ", ".join(fact.name for fact in self.engines if fact.never)
         takes = " and ".join(part for part in (f"{since} or later" if since else "", until) if part)
-        return f"{takes}; no version of {never} takes them" if never else takes
+        return f"{takes}; no version of {never} can read it" if never else takes
 
 
 def feature(name: str) -> Feature:
@@ -80,11 +80,11 @@ def _version(text: object) -> Version | None:
 
 def _refusal(fact: EngineFact, oldest: Version) -> str:
     if fact.never:
-        return f"no version of {fact.name} takes them"
+        return f"no version of {fact.name} can read this"
     if fact.since and _padded(oldest) < _padded(fact.since):
-        return f"{fact.name} {_text(fact, oldest)} does not take them, {_text(fact, fact.since)} is the first that does"
+        return f"{fact.name} {_text(fact, oldest)} cannot read this, {_text(fact, fact.since)} is the first that can"
     if fact.until:
-        return f"{fact.name} {_text(fact, fact.until)} and later do not take them"
+        return f"{fact.name} {_text(fact, fact.until)} and later cannot read this"
     return ""
 
 

@@ -30,6 +30,7 @@ _KNOWN = (
 )
 _RANDOM = re.compile(r"[A-Za-z0-9+/_-]{24,128}={0,2}")
 _LEAST_BITS = 4.2
+_HARMLESS = ("/", "sha256-", "sha384-", "sha512-")
 _PLACEHOLDERS = ("example", "changeme", "password", "secret", "xxxx")
 
 
@@ -52,7 +53,11 @@ def _pattern() -> re.Pattern[str]:
 
 def is_random(value: str) -> bool:
     """Whether only chance or a cipher writes such a value: not names, paths, versions, or hashes in hex."""
-    if not _RANDOM.fullmatch(value) or value.startswith("/") or any(word in value.lower() for word in _PLACEHOLDERS):
+    if (
+        not _RANDOM.fullmatch(value)
+        or value.startswith(_HARMLESS)
+        or any(word in value.lower() for word in _PLACEHOLDERS)
+    ):
         return False
     plain = value.rstrip("=")
     kinds = (str.isupper, str.islower, str.isdigit)
