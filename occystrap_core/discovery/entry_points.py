@@ -81,8 +81,10 @@ def plugin_name(text: str) -> str:
 
 
 def _metadata_dirs(folder: str) -> list[str]:
+    """What pip is about to remove, or was when it was killed, begins with a tilde."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(_METADATA_DIRS))
+        found = os.listdir(folder)
+        names = sorted(name for name in found if name.endswith(_METADATA_DIRS) and not name.startswith("~"))
     except (OSError, ValueError):
         return []
     return [os.path.join(folder, name) for name in names]

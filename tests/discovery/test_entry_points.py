@@ -43,6 +43,13 @@ def test_of_two_copies_on_the_path_the_first_counts(site: Site, tmp_path: Path) 
     assert [row.version for row in scan([str(second.folder), str(site.folder)]).rows] == ["2.0"]
 
 
+def test_what_pip_did_not_finish_removing_is_gone(site: Site) -> None:
+    half_removed = site.install("acme", "1.0", offers={"filters": {"reverse": "acme.old"}})
+    half_removed.rename(half_removed.with_name("~cme-1.0.dist-info"))
+    site.install("acme", "1.1", offers={"filters": {"reverse": "acme.new"}})
+    assert [row.version for row in scan([str(site.folder)]).rows] == ["1.1"]
+
+
 def test_a_development_install_in_a_source_folder_is_found(site: Site) -> None:
     metadata = site.folder / "acme_source.egg-info"
     metadata.mkdir()
