@@ -14,6 +14,7 @@ import pytest
 from occystrap_core.kit.distribution.client import RegistryClient
 from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
 from occystrap_core.model.errors import (
     AccessDenied,
     DigestMismatch,
@@ -327,20 +328,22 @@ def test_an_oci_manifest_needs_no_type_to_be_known(
 ) -> None:
     bare = build_image([layer_tar(("a", "b"))], family=Family.OCI)
     raw = bare.manifest.raw.replace(b'"mediaType":"application/vnd.oci.image.manifest.v1+json",', b"", 1)
-    embedded.store.put_manifest("some/image", "bare", raw, "")
+    embedded.store.put_manifest("some/image", "bare", Document(raw, ""))
     embedded.fail(Fault(path=MANIFESTS, headers={"Content-Type": content_type}))
     assert client.manifest("bare")[0].media_type == OCI_MANIFEST
 
 
 def test_schema_1_is_refused_in_one_sentence(client: RegistryClient, embedded: EmbeddedRegistry) -> None:
     raw = b'{"schemaVersion":1,"name":"old","tag":"1","fsLayers":[],"history":[]}'
-    embedded.store.put_manifest("some/image", "old", raw, "application/vnd.docker.distribution.manifest.v1+prettyjws")
+    embedded.store.put_manifest(
+        "some/image", "old", Document(raw, "application/vnd.docker.distribution.manifest.v1+prettyjws")
+    )
     with pytest.raises(InvalidImage, match="^the image has a schema 1 manifest"):
         client.manifest("old")
 
 
 def test_an_endless_manifest_is_cut_off(client: RegistryClient, embedded: EmbeddedRegistry) -> None:
-    embedded.store.put_manifest("some/image", "huge", b" " * (5 << 20), OCI_MANIFEST)
+    embedded.store.put_manifest("some/image", "huge", Document(b" " * (5 << 20), OCI_MANIFEST))
     with pytest.raises(LimitExceeded, match="longer than 4194304 bytes"):
         client.manifest("huge")
 

@@ -23,8 +23,12 @@ UPLOADS, MANIFESTS = "/blobs/uploads/", "/manifests/"
 
 
 @pytest.fixture
-def image() -> BuiltImage:
-    return build_image([layer_tar(("etc/motd", "hello"))])
+def image(embedded: EmbeddedRegistry) -> BuiltImage:
+    """All of it is there but its manifest."""
+    built = build_image([layer_tar(("etc/motd", "hello"))])
+    blobs = {**built.blobs, built.config.digest: built.config.raw}
+    embedded.store.repository("some/image").blobs.update({str(digest): blob for digest, blob in blobs.items()})
+    return built
 
 
 @pytest.fixture
@@ -185,4 +189,4 @@ def test_a_blob_of_another_repository_is_mounted(client: RegistryClient, embedde
 
 def test_where_it_cannot_be_mounted_nothing_is_left_behind(client: RegistryClient, embedded: EmbeddedRegistry) -> None:
     assert not client.mount(DIGEST, "other/image")
-    assert methods(embedded) == ["POST", "DELETE"] and not embedded.store.uploads
+    assert methods(embedded) == ["POST", "DELETE"] and not embedded.uploads

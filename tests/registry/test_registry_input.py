@@ -9,6 +9,7 @@ import pytest
 from occystrap_core.contracts import Address, Settings
 from occystrap_core.kit.distribution.target import Target
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.document import Document
 from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, OptionError, UsageError
 from occystrap_core.testing.build import BuiltImage, build_artifact, build_image, build_index, layer_tar
 from occystrap_core.testing.conformance import check_input
@@ -82,7 +83,7 @@ def test_a_foreign_layer_is_not_looked_for_elsewhere(embedded: EmbeddedRegistry,
 
 def test_schema_1(embedded: EmbeddedRegistry) -> None:
     raw = b'{"schemaVersion": 1, "name": "x", "tag": "y", "fsLayers": []}'
-    embedded.store.put_manifest("old/app", "v1", raw, "application/vnd.docker.distribution.manifest.v1+json")
+    embedded.store.put_manifest("old/app", "v1", Document(raw, "application/vnd.docker.distribution.manifest.v1+json"))
     with (
         closing(source(f"registry://{embedded.host}/old/app:v1")) as opened,
         pytest.raises(InvalidImage, match="schema 1"),

@@ -82,7 +82,7 @@ def test_blobs_of_another_registry_are_not(
 
 
 def test_a_registry_that_mounts_nothing_is_sent_the_blob(embedded: EmbeddedRegistry, image: BuiltImage) -> None:
-    embedded.mounts = False
+    embedded.store.mounts = False
     embedded.add(image, "source/app", "v1")
     output = destination(uri(embedded), origin=(embedded.host, "source/app"))
     assert output.holds(image.layers[0].descriptor.digest) is None

@@ -6,7 +6,8 @@
         ...
         assert [request.method for request in registry.requests] == ["GET", "GET", "GET"]
 
-Everything is kept in memory. It is for tests of clients, and no server for anything else.
+What it says is what `kit.distribution.server` says; connections, faults and logins are its own, and
+everything is kept in memory. It is for tests of clients, and no server for anything else.
 """
 
 from __future__ import annotations

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
 from urllib.parse import parse_qs
 
+from occystrap_core.kit.distribution.server.gate import BasicGate, Gate, basic
+
+__all__ = ["TOKEN_PATH", "BasicGate", "Gate", "TokenGate", "basic"]
+
 TOKEN_PATH = "/token"  # noqa: S105 - where tokens are given, not one
-
-
-class Gate(Protocol):
-    def challenge(self, authorization: str, host: str) -> str:
-        """Empty for whoever may come in; else what WWW-Authenticate says."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class BasicGate:
-    """Users and their passwords, sent with every request."""
-
-    users: Mapping[str, str]
-
-    def challenge(self, authorization: str, host: str) -> str:
-        return "" if _knows(self.users, authorization) else 'Basic realm="test"'
 
 
 @dataclass(slots=True)
@@ -60,7 +46,7 @@ class TokenGate:
         """The JSON of a token request's answer; None for a refusal."""
         fields = parse_qs(form)
         by_identity = bool(self.identity) and fields.get("refresh_token") == [self.identity]
-        if self.users and not by_identity and not _knows(self.users, authorization):
+        if self.users and not by_identity and not self._knows(authorization):
             return None
         with self._lock:
             token = f"token-{next(self._numbers)}"
@@ -78,14 +64,5 @@ class TokenGate:
             alive[0] -= 1
             return True
 
-
-def _knows(users: Mapping[str, str], authorization: str) -> bool:
-    scheme, _, secret = authorization.partition(" ")
-    if scheme != "Basic":
-        return False
-    user, _, password = b64decode(secret).decode().partition(":")
-    return users.get(user) == password
-
-
-def basic(user: str, password: str) -> str:
-    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+    def _knows(self, authorization: str) -> bool:
+        return not BasicGate(self.users).challenge(authorization, "")

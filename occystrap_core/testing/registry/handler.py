@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from occystrap_core.model.digest import Digest
+from occystrap_core.kit.distribution.server.api import Request
+from occystrap_core.kit.distribution.server.refusal import Refusal
+from occystrap_core.kit.distribution.server.reply import refused
 from occystrap_core.testing.registry.faults import Fault
 from occystrap_core.testing.registry.gate import TOKEN_PATH, TokenGate
-from occystrap_core.testing.registry.store import Repository
 
 if TYPE_CHECKING:
     from occystrap_core.testing.registry.server import EmbeddedRegistry
 
-_ROUTE = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs/uploads|blobs|tags)/(?P<rest>[^/]*)")
-_RANGE = re.compile(r"bytes=(\d+)-")
 _NO_FAULT = Fault()
 
 
@@ -36,9 +35,10 @@ class Reply:
     body: bytes = b""
 
 
-def refusal(status: int, code: str) -> Reply:
-    body = json.dumps({"errors": [{"code": code, "message": code.lower().replace("_", " ")}]}).encode()
-    return Reply(status, {"Content-Type": "application/json"}, body)
+def _unauthorized() -> Reply:
+    found = refused(Refusal(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", "unauthorized"))
+    assert isinstance(found.body, bytes)
+    return Reply(found.status, dict(found.headers), found.body)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -100,114 +100,42 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path == TOKEN_PATH and isinstance(gate, TokenGate):
             answer = gate.answer(parts.query, authorization, self._body().decode())
-            return Reply(200, {}, json.dumps(answer).encode()) if answer else refusal(401, "UNAUTHORIZED")
+            return Reply(200, {}, json.dumps(answer).encode()) if answer else _unauthorized()
         challenge = gate.challenge(authorization, self.registry.url) if gate else ""
         if challenge:
             self._body()
-            reply = refusal(401, "UNAUTHORIZED")
+            reply = _unauthorized()
             reply.headers["WWW-Authenticate"] = challenge
             return reply
-        return self._worked(parts.path, {key: values[0] for key, values in parse_qs(parts.query).items()})
+        return self._worked()
 
-    def _worked(self, path: str, query: dict[str, str]) -> Reply:
-        reply = self._routed(path, query)
+    def _worked(self) -> Reply:
+        reply = self._routed()
         if self._fault.after_work:
             if not self._fault.status:
                 self._hang_up(reset=True)
             return Reply(self._fault.status, {}, self._fault.body)
         return reply
 
-    def _routed(self, path: str, query: dict[str, str]) -> Reply:
-        if path == "/v2/":
-            return Reply(200, {}, b"{}")
-        found = _ROUTE.fullmatch(path)
-        if not found:
-            return refusal(404, "NAME_UNKNOWN")
-        name, rest = found["name"], found["rest"]
-        if found["kind"] == "manifests":
-            return self._put_manifest(name, rest) if self.command == "PUT" else self._manifest(name, rest)
-        if found["kind"] == "blobs":
-            return self._blob(name, rest)
-        if found["kind"] == "tags":
-            return Reply(200, {}, json.dumps({"name": name, "tags": sorted(self._repository(name).tags)}).encode())
-        return self._start_upload(name, query) if self.command == "POST" else self._upload(name, rest, query)
+    def _routed(self) -> Reply:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self._fault.ignore_range:
+            headers.pop("range", None)
+        target = urlsplit(self.path)._replace(scheme="", netloc="").geturl()
+        try:
+            reply = self.registry.api.answer(Request(self.command, target, headers, self))
+        except Refusal as refusal:
+            reply = refused(refusal)
+        body = reply.body if isinstance(reply.body, bytes) else b"".join(reply.body.chunks())
+        return Reply(reply.status, dict(reply.headers), body)
 
-    def _manifest(self, name: str, wanted: str) -> Reply:
-        stored = self._repository(name).manifest(wanted)
-        if stored is None:
-            return refusal(404, "MANIFEST_UNKNOWN")
-        raw, media_type = stored
-        return Reply(200, {"Content-Type": media_type, "Docker-Content-Digest": str(Digest.of(raw))}, raw)
+    @property
+    def length(self) -> int:
+        """What a request's body has: the handler is the body, too."""
+        return self._unread
 
-    def _put_manifest(self, name: str, wanted: str) -> Reply:
-        raw = self._body()
-        digest = self.registry.store.put_manifest(name, wanted, raw, self.headers.get("Content-Type", ""))
-        if digest is None:
-            return refusal(400, "DIGEST_INVALID")
-        location = f"/v2/{name}/manifests/{digest}"
-        return Reply(201, {"Docker-Content-Digest": str(digest), "Location": location})
-
-    def _blob(self, name: str, digest: str) -> Reply:
-        blob = self._repository(name).blobs.get(digest)
-        if blob is None:
-            return refusal(404, "BLOB_UNKNOWN")
-        headers = {"Content-Type": "application/octet-stream", "Docker-Content-Digest": digest}
-        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if not asked or self._fault.ignore_range:
-            return Reply(200, headers, blob)
-        start = int(asked[1])
-        if start >= len(blob):
-            return refusal(416, "RANGE_INVALID")
-        headers["Content-Range"] = f"bytes {start}-{len(blob) - 1}/{len(blob)}"
-        return Reply(206, headers, blob[start:])
-
-    def _start_upload(self, name: str, query: dict[str, str]) -> Reply:
-        source = self._repository(query.get("from", ""))
-        mounted = source.blobs.get(query.get("mount", "")) if self.registry.mounts else None
-        if mounted is not None:
-            self._repository(name).blobs[query["mount"]] = mounted
-            return Reply(201, {"Location": f"/v2/{name}/blobs/{query['mount']}"})
-        return self._accepted(name, self.registry.store.start_upload())
-
-    def _upload(self, name: str, number: str, query: dict[str, str]) -> Reply:
-        upload = self.registry.store.upload(number)
-        if upload is None:
-            return refusal(404, "BLOB_UPLOAD_UNKNOWN")
-        if self.command == "GET":
-            return self._accepted(name, number, status=204)
-        if self.command == "DELETE":
-            self.registry.store.cancel(number)
-            return Reply(204)
-        if not self._fits(upload):
-            return refusal(416, "RANGE_INVALID")
-        self._receive(upload)
-        if self.command == "PATCH":
-            return self._accepted(name, number)
-        if not self.registry.store.finish_upload(number, name, query.get("digest", "")):
-            return refusal(400, "DIGEST_INVALID")
-        return Reply(201, {"Location": f"/v2/{name}/blobs/{query['digest']}", "Docker-Content-Digest": query["digest"]})
-
-    def _fits(self, upload: bytearray) -> bool:
-        claimed = self.headers.get("Content-Range")
-        return claimed is None or claimed.split("-")[0] == str(len(upload))
-
-    def _accepted(self, name: str, number: str, status: int = 202) -> Reply:
-        path = f"/v2/{name}/blobs/uploads/{number}"
-        received = len(self.registry.store.upload(number) or b"")
-        locations = {"relative": path, "query": f"{path}?state=a%2Fb%3D&x=1", "absolute": self.registry.url + path}
-        location = locations.get(self.registry.location) or f"{self.registry.location}{path}"
-        return Reply(status, {"Location": location, "Range": f"0-{max(received - 1, 0)}"})
-
-    def _repository(self, name: str) -> Repository:
-        return self.registry.store.repository(name)
-
-    def _body(self) -> bytes:
-        body = bytearray()
-        self._receive(body)
-        return bytes(body)
-
-    def _receive(self, into: bytearray) -> None:
-        """Read the request's body, or as much of it as the fault allows."""
+    def chunks(self) -> Iterator[memoryview]:
+        """The request's body, or as much of it as the fault allows."""
         allowed = self._fault.read_only
         while self._unread:
             if allowed is not None and allowed <= 0:
@@ -216,9 +144,12 @@ class Handler(BaseHTTPRequestHandler):
             piece = self.rfile.read(step)
             if not piece:
                 raise _Gone
-            into += piece
             self._unread -= len(piece)
             allowed = None if allowed is None else allowed - len(piece)
+            yield memoryview(piece)
+
+    def _body(self) -> bytes:
+        return b"".join(self.chunks())
 
     def _send(self, reply: Reply) -> None:
         fault = self._fault

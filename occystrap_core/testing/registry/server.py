@@ -13,6 +13,7 @@ from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from occystrap_core.kit.distribution.server.api import DistributionApi
 from occystrap_core.testing.build import Content
 from occystrap_core.testing.registry.faults import Fault, Faults
 from occystrap_core.testing.registry.gate import Gate
@@ -52,13 +53,13 @@ class EmbeddedRegistry:
     ) -> None:
         from occystrap_core.testing.registry.handler import Handler
 
-        self.store = Store()
+        self.store = Store(mounts)
+        self.api = DistributionApi(self.store, located=self._located)
         self.faults = Faults()
         self.requests: list[SeenRequest] = []
         self.gate = gate
         self.location = location
         self.chunked = chunked
-        self.mounts = mounts
         self._connections: set[socket.socket] = set()
         self._to_reset: set[socket.socket] = set()
         self._server = (_Server6 if ":" in address else _Server)((address, 0), Handler)
@@ -91,6 +92,15 @@ class EmbeddedRegistry:
         """The requests so far of this method whose path contains `path`."""
         return [each for each in self.requests if method in ("", each.method) and path in each.path]
 
+    @property
+    def uploads(self) -> int:
+        """How many are unfinished."""
+        return len(self.api.uploads)
+
+    def _located(self, path: str) -> str:
+        locations = {"relative": path, "query": f"{path}?state=a%2Fb%3D&x=1", "absolute": self.url + path}
+        return locations.get(self.location) or f"{self.location}{path}"
+
     def close(self) -> None:
         self._server.shutdown()
         self._thread.join()
@@ -98,6 +108,7 @@ class EmbeddedRegistry:
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        self.api.close()
 
     def opened(self, connection: socket.socket) -> None:
         self._connections.add(connection)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.streams.spool import Spool
 from occystrap_core.testing.build import Content
 
 
@@ -17,19 +19,26 @@ class Repository:
     manifests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
-    def manifest(self, wanted: str) -> tuple[bytes, str] | None:
-        """Bytes and media type, by tag or digest."""
-        return self.manifests.get(self.tags.get(wanted, wanted))
+
+@dataclass(frozen=True, slots=True)
+class MemoryBlob:
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        yield self.data[start:]
 
 
 class Store:
-    """Repositories by name, and the uploads under way. Threads may share it."""
+    """Repositories by name, as a store of the server's. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, mounts: bool = True) -> None:
+        self.mounts = mounts
         self._lock = threading.Lock()
         self._repositories: dict[str, Repository] = {}
-        self._uploads: dict[str, bytearray] = {}
-        self._numbers = count(1)
 
     def repository(self, name: str) -> Repository:
         with self._lock:
@@ -45,45 +54,35 @@ class Store:
         repository.manifests[str(content.root.digest)] = content.documents[content.root.digest], content.root.media_type
         repository.tags[tag] = str(content.root.digest)
 
-    def put_manifest(self, name: str, wanted: str, raw: bytes, media_type: str) -> Digest | None:
-        """The digest it is stored under; None where it was pushed by another one."""
-        digest = Digest.of(raw)
-        if ":" in wanted and not Digest.parse(wanted).matches(raw):
-            return None
-        repository = self.repository(name)
-        with self._lock:
-            repository.manifests[str(digest)] = raw, media_type
-            if ":" not in wanted:
-                repository.tags[wanted] = str(digest)
-        return digest
+    def blob(self, repository: str, digest: Digest) -> MemoryBlob | None:
+        found = self.repository(repository).blobs.get(str(digest))
+        return None if found is None else MemoryBlob(found)
 
-    def start_upload(self) -> str:
-        with self._lock:
-            number = f"upload-{next(self._numbers)}"
-            self._uploads[number] = bytearray()
-            return number
+    def put_blob(self, repository: str, digest: Digest, blob: Spool) -> None:
+        with blob:
+            self.repository(repository).blobs[str(digest)] = b"".join(blob.chunks())
 
-    def upload(self, number: str) -> bytearray | None:
-        return self._uploads.get(number)
+    def mount(self, repository: str, digest: Digest, source: str) -> bool:
+        found = self.repository(source).blobs.get(str(digest)) if self.mounts else None
+        if found is not None:
+            self.repository(repository).blobs[str(digest)] = found
+        return found is not None
 
-    def cancel(self, number: str) -> None:
-        self._uploads.pop(number, None)
+    def manifest(self, repository: str, wanted: str) -> Document | None:
+        found = self.repository(repository)
+        stored = found.manifests.get(found.tags.get(wanted, wanted))
+        return Document(*stored) if stored else None
 
-    def finish_upload(self, number: str, name: str, digest: str) -> bool:
-        """Whether the bytes are those that the digest names; they are a blob then."""
-        data = bytes(self._uploads.pop(number))
-        if not Digest.parse(digest).matches(data):
-            return False
-        self.repository(name).blobs[digest] = data
-        return True
+    def put_manifest(self, repository: str, tag: str, document: Document) -> None:
+        found, digest = self.repository(repository), str(document.digest)
+        found.manifests[digest] = document.raw, document.media_type
+        if tag:
+            found.tags[tag] = digest
 
-    @property
-    def uploads(self) -> Mapping[str, bytearray]:
-        return self._uploads
+    def tags(self, repository: str) -> Sequence[str]:
+        return sorted(self.repository(repository).tags)
 
 
 def _media_type_of(raw: bytes) -> str:
-    import json
-
     parsed = json.loads(raw)
     return str(parsed.get("mediaType", "application/octet-stream")) if isinstance(parsed, dict) else ""
