@@ -33,6 +33,7 @@ class Directories:
 
     def __init__(self, root: int, open_in: Open, make: Making) -> None:
         self.root = Directory(root, os.fstat(root))
+        self._prefix = _place(root)
         self._open_in = open_in
         self._make = make
         self._open: dict[bytes, Directory] = {}
@@ -75,6 +76,14 @@ class Directories:
         """A directory or a link was removed: names may lead elsewhere now."""
         self._leaving.extend(self._open.values())
         self._open.clear()
+
+    def real(self, fd: int, path: bytes) -> bytes:
+        """Where a directory is, without links: a link that `path` leads through may be replaced later."""
+        try:
+            found = _place(fd)
+        except OSError:
+            return path
+        return found[len(self._prefix) :].lstrip(b"/") if found.startswith(self._prefix) else path
 
     def keeps_time(self, inode: int, path: bytes, mtime: int) -> None:
         """The directory had this time before something in it was changed."""
@@ -142,7 +151,8 @@ class Directories:
 
     def _remember(self, path: bytes, fd: int) -> Directory:
         status = os.fstat(fd)
-        self._times.setdefault(status.st_ino, (path, status.st_mtime_ns))
+        if status.st_ino not in self._times:
+            self._times[status.st_ino] = (self.real(fd, path), status.st_mtime_ns)
         made = self._open[path] = Directory(fd, status)
         return made
 
@@ -159,3 +169,7 @@ def _if_it_is(inode: int, fd: int) -> int:
         return fd
     os.close(fd)
     return -1
+
+
+def _place(fd: int) -> bytes:
+    return os.readlink(b"/proc/self/fd/%d" % fd)  # noqa: PTH115  # as bytes

@@ -37,6 +37,10 @@ class Child:
     layer: int
 
 
+class _Moot(Exception):
+    """A whiteout in a directory that the same layer has a file in the place of."""
+
+
 @dataclass(slots=True)
 class ExpectedTree:
     root: Node = field(default_factory=lambda: Node(_implied(0), {}))
@@ -66,15 +70,18 @@ class ExpectedTree:
         if whiteouts.is_bookkeeping(said.path):
             return
         above, _, name = said.path.rpartition(b"/")
-        children = self._directory(above, said.layer)
-        if name == whiteouts.OPAQUE_MARKER:
-            _strip(children, said.layer)
+        hidden = whiteouts.hidden_name(name) if name != whiteouts.OPAQUE_MARKER else b""
+        if hidden is None:
+            self._put(self._directory(above, said.layer), name, said)
             return
-        hidden = whiteouts.hidden_name(name)
-        if hidden is not None:
+        try:
+            children = self._directory(above, said.layer, only_hides=True)
+        except _Moot:
+            return
+        if hidden:
             _hide(children, hidden, said.layer)
-            return
-        self._put(children, name, said)
+        else:
+            _strip(children, said.layer)
 
     def _put(self, children: dict[bytes, Child], name: bytes, said: Said) -> None:
         old = children.get(name)
@@ -99,7 +106,7 @@ class ExpectedTree:
             raise InvalidImage(f"the hard link {shown(said.path)} leads nowhere")
         return found.node
 
-    def _directory(self, path: bytes, layer: int) -> dict[bytes, Child]:
+    def _directory(self, path: bytes, layer: int, *, only_hides: bool = False) -> dict[bytes, Child]:
         """What is in the directory, made with all above it where it does not exist."""
         trail, ahead, links = [self.root], path.split(b"/")[::-1], 0
         while ahead:
@@ -122,6 +129,8 @@ class ExpectedTree:
                     del trail[1:]
                 continue
             if found is None or not found.node.is_directory:
+                if only_hides and found is not None and found.layer == layer:
+                    raise _Moot
                 found = children[part] = Child(Node(_implied(layer), {}), layer)
             trail.append(found.node)
         children = trail[-1].children

@@ -32,7 +32,7 @@ from occystrap_core.kit.rootfs.names import AddedNames
 from occystrap_core.kit.rootfs.record import Record, Said
 from occystrap_core.kit.rootfs.report import LayerReport, Report
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE, Open, inside, opener
-from occystrap_core.model.errors import InvalidImage, TransferError, describe_os_error
+from occystrap_core.model.errors import InvalidImage, OccystrapError, TransferError
 from occystrap_core.model.shown import shown
 from occystrap_core.streams.tar import GLOBAL, TarEntry, TarReader
 
@@ -40,7 +40,12 @@ _ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWN = 0o700
 _DEVICE_KINDS = {CHAR_DEVICE: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
+_FAULTS_OF_IMAGES = frozenset({errno.ELOOP, errno.ENAMETOOLONG})
 _MAX_MAJOR, _MAX_MINOR = 1 << 12, 1 << 20
+
+
+class _Moot(Exception):
+    """A whiteout in a directory that the same layer has a file in the place of."""
 
 
 class Extractor:
@@ -76,6 +81,7 @@ class Extractor:
         self._implied: dict[int, bytes] = {}
         self._late_modes: dict[int, tuple[bytes, int]] = {}
         self._made = True
+        self._only_hides = False
         self._total = Report()
         self._layer = LayerReport()
         self._makers: dict[bytes, Callable[[Directory, bytes, bytes, TarEntry], None]] = {
@@ -111,7 +117,7 @@ class Extractor:
                 self._unpack(path, entry)
             self._directories.settle()
         except OSError as error:
-            raise TransferError(f"cannot unpack {shown(path)}: {describe_os_error(_unnamed(error))}") from error
+            raise _as_ours(error, path) from error
         for _ in reader.trailer():
             pass
         layer.implied.extend(self._implied.values())
@@ -149,7 +155,7 @@ class Extractor:
         parent_path, _, name = path.rpartition(b"/")
         if not name:
             self._describe_root(entry)
-        elif b".wh." not in path or not self._whited_out(parent_path, name, path):
+        elif b".wh." not in path or not self._is_whiteout(parent_path, name, path):
             parent = self._directories.at(parent_path)
             make(parent, name, path, entry)
             self._added.add(parent.inode, name)
@@ -236,22 +242,25 @@ class Extractor:
             self._set_xattrs(fd, entry)
         self._set_directory_mode(fd, inode, path, mode)
         directory.inherits = bool(mode & stat.S_ISGID)
-        self._directories.gets_time(inode, path, mtime)
+        self._directories.gets_time(inode, self._directories.real(fd, path), mtime)
 
     def _set_directory_mode(self, fd: int, inode: int, path: bytes, mode: int) -> None:
         """Without root, a directory stays open to its owner until everything is in it."""
         self._late_modes.pop(inode, None)
         if not self._privileged and mode & _OWN != _OWN:
-            self._late_modes[inode] = (path, mode)
+            self._late_modes[inode] = (self._directories.real(fd, path), mode)
             mode |= _OWN
         os.fchmod(fd, mode)
 
     def _make_implied(self, parent: int, name: bytes, path: bytes) -> None:
         """A directory that the layer has something in without an entry of its own."""
-        hides = False
+        hides, above = False, os.fstat(parent)
+        self._directories.keeps_time(above.st_ino, path.rpartition(b"/")[0], above.st_mtime_ns)
         try:
             os.mkdir(name, _OWN, dir_fd=parent)
         except FileExistsError:
+            if self._only_hides and self._added(above.st_ino, name):
+                raise _Moot from None
             hides = self._clear_name(parent, name)
             os.mkdir(name, _OWN, dir_fd=parent)
         fd = os.open(name, _ROOT | os.O_NOFOLLOW, dir_fd=parent)
@@ -259,7 +268,7 @@ class Extractor:
             if hides:
                 os.setxattr(fd, OPAQUE, b"y")
             self._imply(fd, path)
-            self._added.add(os.fstat(parent).st_ino, name)
+            self._added.add(above.st_ino, name)
         finally:
             os.close(fd)
 
@@ -389,6 +398,15 @@ class Extractor:
             self._directories.forget()
         return self._overlay and stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
+    def _is_whiteout(self, parent_path: bytes, name: bytes, path: bytes) -> bool:
+        self._only_hides = True
+        try:
+            return self._whited_out(parent_path, name, path)
+        except _Moot:
+            return True
+        finally:
+            self._only_hides = False
+
     def _whited_out(self, parent_path: bytes, name: bytes, path: bytes) -> bool:
         """Do what a whiteout says; False for an entry that is none."""
         if whiteouts.is_bookkeeping(path):
@@ -413,7 +431,7 @@ class Extractor:
             os.setxattr(directory.fd, OPAQUE, b"y")
             return
         self._directories.forget()
-        removal.empty(directory.fd, path, self._added, self._imply)
+        removal.empty(directory.fd, path, self._added, self._only_holds)
 
     def _delete(self, parent: Directory, name: bytes, path: bytes) -> None:
         """What older layers have of this name: all of it, or what this layer did not add."""
@@ -424,11 +442,15 @@ class Extractor:
         is_added = self._added(parent.inode, name)
         if stat.S_ISDIR(status.st_mode):
             self._directories.forget()
-            removal.remove(parent.fd, name, path, self._added, self._imply, stays_itself=is_added)
+            removal.remove(parent.fd, name, path, self._added, self._only_holds, stays_itself=is_added)
         elif not is_added:
             os.unlink(name, dir_fd=parent.fd)
             if stat.S_ISLNK(status.st_mode):
                 self._directories.forget()
+
+    def _only_holds(self, fd: int, path: bytes) -> None:
+        """A directory of older layers that is hidden, but holds what this layer added."""
+        self._imply(fd, self._directories.real(fd, path))
 
     def _hide_below(self, parent: Directory, name: bytes) -> None:
         """What the layer itself has of this name stays, and nothing of older layers shows through."""
@@ -488,6 +510,7 @@ def _dangling(path: bytes, entry: TarEntry) -> InvalidImage:
     )
 
 
-def _unnamed(error: OSError) -> OSError:
-    """Without the name inside its directory, which says less than the whole path."""
-    return OSError(error.errno or errno.EIO, error.strerror or str(error))
+def _as_ours(error: OSError, path: bytes) -> OccystrapError:
+    """The image's fault or the machine's. The name in the error says less than the whole path."""
+    kind = InvalidImage if error.errno in _FAULTS_OF_IMAGES else TransferError
+    return kind(f"cannot unpack {shown(path)}: {error.strerror or error}")
