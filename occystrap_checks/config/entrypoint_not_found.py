@@ -18,6 +18,9 @@ from occystrap_core.contracts import (
     shown,
 )
 
+_DEFAULTS = ("/bin/sh", "/bin/bash")
+"""What builders write into images where nobody said what to start: apko does, also where there is no shell."""
+
 
 @hookimpl
 def occystrap_checks() -> Iterable[CheckSpec]:
@@ -44,4 +47,5 @@ class EntrypointNotFound(Examination):
         if program.searched:
             message = f"the image starts '{shown(program.name)}', which is in no directory of its PATH"
             return (Remark(message, severity=Severity.WARNING),)
-        return (Remark(f"the image starts '{shown(program.name)}', which is not in the image"),)
+        severity = Severity.WARNING if program.name in _DEFAULTS else None
+        return (Remark(f"the image starts '{shown(program.name)}', which is not in the image", severity=severity),)

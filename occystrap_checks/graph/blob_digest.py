@@ -46,6 +46,6 @@ class DigestOfLayer(LayerExamination):
         descriptor = facts.layer.descriptor
         if descriptor is None or facts.digest is None or facts.digest == descriptor.digest:
             return ()
-        if isinstance(facts.damage, UNREAD) or facts.size > descriptor.size:
+        if isinstance(facts.damage, UNREAD) or facts.size != descriptor.size:
             return ()
         return (Remark(f"the layer's blob has the digest {facts.digest}, its descriptor says {descriptor.digest}"),)

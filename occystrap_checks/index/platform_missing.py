@@ -35,7 +35,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class PlatformMissing(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
-        if document.role is not Role.INDEX:
+        if document.role is not Role.INDEX or (document.json or {}).get("artifactType"):
             return
         entries = list(image_entries(document))
         for number, entry in entries:

@@ -135,7 +135,7 @@ class _Finder:
             config=config,
             layers=layers,
             platform=descriptor.platform or _platform(config),
-            is_artifact=config_type not in media_types.CONFIGS and not has_tars,
+            is_artifact=not has_tars and (config_type not in media_types.CONFIGS or _lacks_rootfs(config)),
             attests=str(descriptor.annotations.get(ATTESTED_DIGEST, "")),
             parent=parent,
         )
@@ -229,6 +229,11 @@ def _digest(text: object) -> Digest | None:
         return Digest.parse(text)
     except InvalidDigest:
         return None
+
+
+def _lacks_rootfs(config: FoundDocument | None) -> bool:
+    """Some artifacts borrow the media type of an image's config for one that is none."""
+    return config is not None and config.json is not None and "rootfs" not in config.json
 
 
 def _platform(config: FoundDocument | None) -> Platform | None:

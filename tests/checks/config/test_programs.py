@@ -47,6 +47,12 @@ def for_machine(architecture: str, *members: Member, **run: Any) -> StoredImage:
 BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     (
         "entrypoint-not-found",
+        W,
+        "starts '/bin/sh', which is not in the image",
+        lambda: starts("/bin/sh", "-l", holding=(program("app"),)),
+    ),
+    (
+        "entrypoint-not-found",
         E,
         "starts '/bin/app', which is not in the image",
         lambda: starts("/bin/app", holding=(program("app"),)),

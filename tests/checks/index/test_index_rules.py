@@ -185,6 +185,16 @@ LEGAL: list[tuple[str, Callable[[], Content]]] = [
     ),
     ("several images in a layout, by name", lambda: index([image(), image(file("b"))], names)),
     ("an index in an index", lambda: index([build_index([image()])])),
+    (
+        "an index of artifacts",
+        lambda: index(
+            [image(), image(file("b"))],
+            lambda json: json.update(
+                artifactType="x/y",
+                manifests=[{k: v for k, v in e.items() if k != "platform"} for e in json["manifests"]],
+            ),
+        ),
+    ),
     ("an empty index", lambda: index([])),
 ]
 
