@@ -114,7 +114,7 @@ class _Run:
         for layer in image.layers:
             if _key(layer) not in self._scans:
                 new.setdefault(_key(layer), layer)
-        stop = Stop()
+        stop = Stop(self.request.source)
         threads = max(1, -(-(os.cpu_count() or 1) // max(1, min(len(new), self.request.settings.parallel))))
         scans = [self._scan(image, layer, stop, threads) for layer in new.values()]
         workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
