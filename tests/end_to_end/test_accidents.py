@@ -216,6 +216,16 @@ class TestInterrupted:
             self.stopped(process, signal.SIGINT, 130)
             assert target.store.repository("a").tags == {}
 
+    @pytest.mark.parametrize("command", ["check", "search"])
+    def test_while_other_commands_read_layers(self, stalling: EmbeddedRegistry, start: Start, command: str) -> None:
+        stalling.fail(Fault("GET", "/blobs/sha256:", times=1))
+        stalling.fail(Fault("GET", "/blobs/", times=None, cut_after=70_000, stall=60))
+        pattern = ("*",) if command == "search" else ()
+        process = start(command, f"registry://{stalling.host}/three", *pattern, stdout=subprocess.DEVNULL)
+        wait_for(lambda: len(stalling.seen("GET", "/blobs/")) > 1)
+        time.sleep(0.1)
+        self.stopped(process, signal.SIGINT, 130)
+
     def test_while_it_waits_before_another_attempt(
         self, stalling: EmbeddedRegistry, tmp_path: Path, start: Start
     ) -> None:

@@ -73,7 +73,7 @@ class TestNames:
             (("sample://?layrs=1", "tar://a.tar"), "source: sample://: there is no option 'layrs' (did you mean"),
             (("sample://", "tar://a.tar?compresion=gzip"), "did you mean 'compression'?"),
             (("sample://", "registry://h/x?insecure=maybe"), "option 'insecure': 'maybe'"),
-            (("sample://", "dir://x?expand=true"), "option 'expand' belongs to another output"),
+            (("sample://", "dir://x?expand=perhaps"), "option 'expand': 'perhaps' is neither true nor false"),
             (("sample://", "tar://"), "needs a path"),
             (("sample://", "ocidir://"), "needs a path"),
             (("registry://", "tar://a.tar"), "names no image"),
