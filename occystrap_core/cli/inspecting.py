@@ -50,7 +50,7 @@ def inspecting(session: Session, uri: str) -> Iterator[Inspected]:
         raise UsageError("the image and the password cannot both come from stdin", hint="leave out --password-stdin")
     opened = source.open(session.settings)
     try:
-        tree, notes = read_tree(opened, session.selection)
+        tree, notes = read_tree(opened, session.selection, copying=False)
         with attributed("source"):
             name = opened.name()
         for note in notes:

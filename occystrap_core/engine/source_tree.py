@@ -19,12 +19,15 @@ MAX_DEPTH = 8
 MAX_NODES = 1024
 
 
-def read_tree(source: Input, selection: Selection) -> tuple[Image | Index, tuple[str, ...]]:
-    """The wanted tree, and a sentence for each thing that was left out of it or that the source has to tell."""
+def read_tree(source: Input, selection: Selection, *, copying: bool = True) -> tuple[Image | Index, tuple[str, ...]]:
+    """The wanted tree, and a sentence for each thing that was left out of it or that the source has to tell.
+
+    Who is not `copying` the tree loses nothing that is left out, and is not told.
+    """
     with attributed("source"):
         root = source.root()
     own = source.traits.platform
-    reader = _TreeReader(source, Selection((own,)) if own else selection)
+    reader = _TreeReader(source, Selection((own,)) if own else selection, copying)
     tree = reader.read(root)
     return tree, (*told_by(source), *reader.notes)
 
@@ -38,6 +41,7 @@ def told_by(part: Input | Output) -> tuple[str, ...]:
 class _TreeReader:
     source: Input
     selection: Selection
+    copying: bool
     notes: list[str] = field(default_factory=list)
     _documents: dict[Descriptor, Document] = field(default_factory=dict)
     _nodes: int = 0
@@ -61,7 +65,7 @@ class _TreeReader:
             raise _no_match(str(wanted), [platform for _, platform in candidates])
         chosen = answers[0]
         attestations = sum(self._attests_any(child, {str(chosen.digest)}) for child in self._children(root, document))
-        if attestations:
+        if attestations and self.copying:
             self.notes.append(f"dropped {attestations} attestation manifest(s): a single image has no place for them")
         return read_image(self.source, chosen, self._document(chosen, (root,)))
 
@@ -111,7 +115,7 @@ class _TreeReader:
             for child in children
             if child.platform and child.platform.is_unknown and child not in attestations + images
         ]
-        if orphans:
+        if orphans and self.copying:
             self.notes.append(f"dropped {len(orphans)} manifest(s) of platform unknown/unknown")
         return images + attestations
 
