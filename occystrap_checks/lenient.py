@@ -70,7 +70,7 @@ def annotated(document: FoundDocument) -> Iterator[tuple[str, Where, Mapping[str
 
 
 def descriptors(document: FoundDocument) -> Iterator[tuple[str, Where, Mapping[str, Any]]]:
-    """Every descriptor that a manifest or index holds, with its name in a sentence."""
+    """Every descriptor that a manifest or index holds, with its name in a sentence: people count from 1."""
     if document.role is Role.CONFIG or document.json is None:
         return
     for key in ("config", "subject"):
@@ -79,4 +79,4 @@ def descriptors(document: FoundDocument) -> Iterator[tuple[str, Where, Mapping[s
     for key, name in (("layers", "layer"), ("blobs", "blob"), ("manifests", "entry")):
         for number, found in enumerate(as_list(document.json.get(key))):
             if isinstance(found, Mapping):
-                yield f"{name} {number}", Where(layer=number) if key == "layers" else Where(), found
+                yield f"{name} {number + 1}", Where(layer=number) if key == "layers" else Where(), found

@@ -19,9 +19,10 @@ def is_zstd(media_type: str) -> bool:
 
 
 def are(positions: list[int]) -> str:
-    """`layer 2 is`, `layers 0 and 2 are`, `12 layers are`."""
+    """`layer 2 is`, `layers 1 and 3 are`, `12 layers are`: people count from 1."""
+    numbers = [str(position + 1) for position in positions]
     if len(positions) == 1:
-        return f"layer {positions[0]} is"
+        return f"layer {numbers[0]} is"
     if len(positions) > 6:
         return f"{len(positions)} layers are"
-    return f"layers {', '.join(map(str, positions[:-1]))} and {positions[-1]} are"
+    return f"layers {', '.join(numbers[:-1])} and {numbers[-1]} are"

@@ -34,7 +34,7 @@ class CreatedSyntax(Examination):
         for number, step in enumerate(as_list(config.get("history"))):
             created = as_object(step).get("created")
             if _is_unreadable(created):
-                yield Remark(f"step {number} of the history was created '{shown(created)}', no time by RFC 3339")
+                yield Remark(f"step {number + 1} of the history was created '{shown(created)}', no time by RFC 3339")
 
 
 def _is_unreadable(created: object) -> bool:

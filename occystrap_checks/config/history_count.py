@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from occystrap_checks.config.judged import judged_config
 from occystrap_checks.lenient import as_list, as_object
+from occystrap_checks.wording import counted
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
 
 
@@ -35,5 +36,9 @@ class HistoryCount(Examination):
         if not steps:
             return (Remark("the config has no history", severity=Severity.INFO),)
         if filled == layers:
-            return (Remark(f"the history has a step for each of the {layers} layers", severity=Severity.INFO),)
-        return (Remark(f"the history has {filled} steps that made a layer, the image {layers} layers"),)
+            return (Remark(f"the history has a step for each layer ({layers})", severity=Severity.INFO),)
+        return (
+            Remark(
+                f"the history has {counted(filled, 'step')} that made a layer, the image {counted(layers, 'layer')}"
+            ),
+        )

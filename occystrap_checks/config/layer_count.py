@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from occystrap_checks.config.judged import judged_config
 from occystrap_checks.lenient import as_object
+from occystrap_checks.wording import counted
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
 
 
@@ -31,5 +32,9 @@ class LayerCount(Examination):
         diff_ids = as_object(config.get("rootfs")).get("diff_ids")
         layers, count = len(image.layers), len(diff_ids) if isinstance(diff_ids, list) else 0
         if layers == count:
-            return (Remark(f"the manifest has {layers} layers, the config as many diff_ids", severity=Severity.INFO),)
-        return (Remark(f"the manifest has {layers} layers, the config {count} diff_ids"),)
+            return (
+                Remark(
+                    f"the manifest has {counted(layers, 'layer')}, the config as many diff_ids", severity=Severity.INFO
+                ),
+            )
+        return (Remark(f"the manifest has {counted(layers, 'layer')}, the config {counted(count, 'diff_id')}"),)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from occystrap_checks.config.judged import judged_config
 from occystrap_checks.lenient import as_texts, run_settings
+from occystrap_checks.wording import counted
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl, shown
 
 
@@ -31,4 +32,6 @@ class OnBuild(Examination):
         triggers = as_texts(run_settings(image.config).get("OnBuild"))
         if not triggers:
             return ()
-        return (Remark(f"the config has {len(triggers)} ONBUILD triggers, the first is '{shown(triggers[0])}'"),)
+        return (
+            Remark(f"the config has {counted(len(triggers), 'ONBUILD trigger')}, the first is '{shown(triggers[0])}'"),
+        )

@@ -37,7 +37,7 @@ class SecretInHistory(Examination):
             found = known_secret(command) or _random_argument(command)
             if found:
                 yield Remark(
-                    f"step {number} of the history holds what looks like {found[0]}: {shown(masked(found[1]))}"
+                    f"step {number + 1} of the history holds what looks like {found[0]}: {shown(masked(found[1]))}"
                 )
 
 

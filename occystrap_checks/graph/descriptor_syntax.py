@@ -46,7 +46,9 @@ class DescriptorSyntax(Examination):
         for key in _LISTS:
             for number, found in enumerate(as_list(document.json.get(key))):
                 if not isinstance(found, Mapping):
-                    text = f"number {number} of the {document.role}'s {key} is no descriptor but {as_written(found)}"
+                    text = (
+                        f"number {number + 1} of the {document.role}'s {key} is no descriptor but {as_written(found)}"
+                    )
                     yield Remark(text)
         for what, where, descriptor in descriptors(document):
             for fault in _faults(descriptor):

@@ -33,7 +33,7 @@ class DigestAlgoUnsupported(Examination):
         for position, diff_id in enumerate(as_list(diff_ids)):
             algorithm = _other_algorithm(diff_id)
             if algorithm:
-                yield Remark(f"diff_id {position} of the config is a {algorithm}, which engines cannot use")
+                yield Remark(f"diff_id {position + 1} of the config is a {algorithm}, which engines cannot use")
 
 
 def _other_algorithm(digest: object) -> str:

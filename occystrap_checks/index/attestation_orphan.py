@@ -43,4 +43,4 @@ class AttestationOrphan(Examination):
         for number, entry in enumerate(entries):
             attested = as_object(entry.get("annotations")).get(ATTESTED_DIGEST)
             if attested is not None and str(attested) not in listed:
-                yield Remark(f"entry {number} attests {shown(attested)}, which the index does not list")
+                yield Remark(f"entry {number + 1} attests {shown(attested)}, which the index does not list")

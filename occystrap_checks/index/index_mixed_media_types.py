@@ -33,7 +33,7 @@ class IndexMixedMediaTypes(Examination):
         entries = [as_text(as_object(entry).get("mediaType")) for entry in _entries(document)]
         others = [
             str(number)
-            for number, media_type in enumerate(entries)
+            for number, media_type in enumerate(entries, 1)
             if media_type in MANIFESTS | INDEXES | DOCKER_SCHEMA1 and family_of(media_type) is not family
         ]
         if not others:

@@ -29,4 +29,4 @@ class NestedIndex(Examination):
             return
         for number, entry in enumerate(as_list(as_object(document.json).get("manifests"))):
             if as_object(entry).get("mediaType") in INDEXES:
-                yield Remark(f"entry {number} of the index is an index itself")
+                yield Remark(f"entry {number + 1} of the index is an index itself")

@@ -49,7 +49,9 @@ class PlatformDuplicate(Examination):
                 continue
             first = seen.setdefault(_identity(entry), number)
             if first != number:
-                yield Remark(f"entries {first} and {number} are both for {shown(str(platform))}: the first is taken")
+                yield Remark(
+                    f"entries {first + 1} and {number + 1} are both for {shown(str(platform))}: the first is taken"
+                )
 
 
 def _identity(entry: Mapping[str, Any]) -> Hashable:

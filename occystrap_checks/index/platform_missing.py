@@ -41,7 +41,7 @@ class PlatformMissing(Examination):
         for number, entry in entries:
             platform = written_platform(entry.get("platform"))
             if len(entries) > 1 and not (platform.os and platform.architecture):
-                yield Remark(f"entry {number} of the index does not say its platform")
+                yield Remark(f"entry {number + 1} of the index does not say its platform")
 
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
         config = image_config(image.config)

@@ -28,6 +28,9 @@ from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.engine.selection import Selection
 
+MAX_REMARKS = 50
+"""Of one rule about one place: a document can hold a hundred thousand of the same fault."""
+
 Rule = tuple[CheckSpec, Callable[[CheckContext], Examination]]
 
 
@@ -172,10 +175,14 @@ class _Run:
             self._fail(spec, where, f"{type(error).__name__}: {error}")
 
     def _say(self, spec: CheckSpec, place: Where, remarks: Sequence[Remark]) -> None:
-        for remark in remarks:
-            severity = remark.severity or self.request.severities.get(spec.name, spec.severity)
+        usual = self.request.severities.get(spec.name, spec.severity)
+        for remark in remarks[:MAX_REMARKS]:
             where = _completed(remark.where, place)
-            self.findings.append(Finding(spec.name, severity, remark.message, where, spec.remedy))
+            self.findings.append(Finding(spec.name, remark.severity or usual, remark.message, where, spec.remedy))
+        dropped = [remark.severity or usual for remark in remarks[MAX_REMARKS:]]
+        if dropped:
+            message = f"and {len(dropped)} more of these"
+            self.findings.append(Finding(spec.name, worst(dropped), message, place, spec.remedy))
 
     def _fail(self, spec: CheckSpec, where: Where, error: str) -> None:
         if spec.name not in self.failed:
@@ -188,6 +195,10 @@ class _Run:
 def _is_whole(facts: Sequence[LayerFacts]) -> bool:
     """Whether everything that a container would see is known."""
     return all(each.layer.is_tar and each.is_authentic and each.damage is None for each in facts)
+
+
+def worst(severities: Iterable[Severity]) -> Severity:
+    return min(severities, key=list(Severity).index)
 
 
 def _completed(where: Where, place: Where) -> Where:

@@ -130,7 +130,7 @@ def test_what_follows_for_the_named_engines(
 def test_without_targets_the_warning_names_every_engine_we_know_of() -> None:
     (finding,) = found(zstd())
     assert finding.message == (
-        "layer 0 is compressed with zstd, which takes docker 23.0, containerd 1.5, podman 1.6.2, skopeo 0.1.40, "
+        "layer 1 is compressed with zstd, which takes docker 23.0, containerd 1.5, podman 1.6.2, skopeo 0.1.40, "
         "cri-o 1.16 or later; no version of apple-container can read it"
     )
 
@@ -138,8 +138,8 @@ def test_without_targets_the_warning_names_every_engine_we_know_of() -> None:
 def test_with_targets_each_refusal_is_a_sentence_of_its_own() -> None:
     findings = found(zstd(), targets=parse_targets("docker>=20.10,containerd>=1.4,podman>=4"))
     assert [each.message for each in findings] == [
-        "layer 0 is compressed with zstd: docker 20.10 cannot read this, 23.0 is the first that can",
-        "layer 0 is compressed with zstd: containerd 1.4 cannot read this, 1.5 is the first that can",
+        "layer 1 is compressed with zstd: docker 20.10 cannot read this, 23.0 is the first that can",
+        "layer 1 is compressed with zstd: containerd 1.4 cannot read this, 1.5 is the first that can",
     ]
 
 

@@ -68,7 +68,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     (
         "layer-count",
         E,
-        "the manifest has 1 layers, the config 2 diff_ids",
+        "the manifest has 1 layer, the config 2 diff_ids",
         lambda: edited(image(), config=lambda json: json["rootfs"]["diff_ids"].append(json["rootfs"]["diff_ids"][0])),
     ),
     (
@@ -80,7 +80,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     (
         "history-count",
         E,
-        "2 steps that made a layer, the image 1 layers",
+        "2 steps that made a layer, the image 1 layer",
         lambda: history({"created_by": "a"}, {"created_by": "b"}),
     ),
     ("history-count", E, "0 steps that made a layer", lambda: history({"created_by": "a", "empty_layer": True})),
@@ -124,7 +124,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     ),
     ("workdir-missing", W, "'/etc/motd' is no directory", lambda: configured(WorkingDir="/etc/motd")),
     ("created-syntax", E, "created is 'May 1st', no time by RFC 3339", lambda: says(created="May 1st")),
-    ("created-syntax", E, "step 0 of the history was created ''", lambda: history({"created": ""})),
+    ("created-syntax", E, "step 1 of the history was created ''", lambda: history({"created": ""})),
     (
         "created-future",
         W,

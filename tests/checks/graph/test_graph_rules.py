@@ -118,7 +118,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
     ("blob-digest", E, "its descriptor says", lambda: artifact_with_other_blob()),
     ("manifest-digest", E, "the manifest has the digest sha256:", other_digest_of_manifest),
     ("manifest-size", E, "bytes long, the index says 12", lambda: child(size=12)),
-    ("size-negative", E, "layer 0 of the manifest has the size -1", lambda: layer_with(size=-1)),
+    ("size-negative", E, "layer 1 of the manifest has the size -1", lambda: layer_with(size=-1)),
     (
         "size-negative",
         E,
@@ -134,13 +134,13 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
     (
         "descriptor-syntax",
         E,
-        "number 0 of the manifest's layers is no descriptor",
+        "number 1 of the manifest's layers is no descriptor",
         lambda: edited(image(), lambda json: json.update(layers=["x"])),
     ),
     (
         "descriptor-syntax",
         E,
-        "entry 0 of the index has no digest",
+        "entry 1 of the index has no digest",
         lambda: index([image()], lambda json: json["manifests"][0].pop("digest")),
     ),
     (
@@ -217,7 +217,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
     ("config-too-big", W, "podman, skopeo and cri-o read 4194304", lambda: configured(Labels={"big": "x" * (4 << 20)})),
     ("annotation-nonstring", E, "the annotation 'n' of the manifest is 42", lambda: annotated(n=42)),
     ("annotation-nonstring", E, "instead of an object", lambda: annotated_with(["x"])),
-    ("annotation-nonstring", E, "the annotation 'n' of layer 0 is null", lambda: layer_with(annotations={"n": None})),
+    ("annotation-nonstring", E, "the annotation 'n' of layer 1 is null", lambda: layer_with(annotations={"n": None})),
     ("annotation-nonstring", E, "the label 'n' of the config is true", lambda: configured(Labels={"n": True})),
     (
         "annotation-reserved",
@@ -229,7 +229,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
     (
         "annotation-rfc3339",
         W,
-        "of entry 0 is '2024-02-30T00:00:00Z'",
+        "of entry 1 is '2024-02-30T00:00:00Z'",
         lambda: child(annotations={CREATED: "2024-02-30T00:00:00Z"}),
     ),
     ("annotation-url", W, "which is no URL", lambda: annotated_with({SOURCE: "git@github.com:example/thing.git"})),
@@ -252,7 +252,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
     (
         "digest-algo-unsupported",
         W,
-        "diff_id 0 of the config is a sha512",
+        "diff_id 1 of the config is a sha512",
         lambda: edited(
             image(),
             config=lambda json: json["rootfs"].update(diff_ids=[str(Digest.of(image().layers[0].tar, "sha512"))]),
@@ -444,6 +444,12 @@ def test_spdx_expressions(text: str) -> None:
 )
 def test_what_is_no_spdx_expression(text: str) -> None:
     assert not is_expression(text)
+
+
+def test_a_fault_that_a_document_repeats_is_not_repeated_without_end() -> None:
+    findings = found(annotated_with({f"key{number}": number for number in range(60_000)}))
+    assert len(findings) == 51
+    assert findings[-1].message == "and 59950 more of these"
 
 
 def test_what_an_image_says_reaches_no_message_raw() -> None:

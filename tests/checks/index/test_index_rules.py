@@ -113,7 +113,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
         "says os.version '10.0.1', the config '10.0.2'",
         lambda: says(platform(**{"os.version": "10.0.1"}), **{"os.version": "10.0.2"}),
     ),
-    ("platform-duplicate", W, "entries 0 and 1 are both for linux/amd64", lambda: pair(platform(), platform())),
+    ("platform-duplicate", W, "entries 1 and 2 are both for linux/amd64", lambda: pair(platform(), platform())),
     (
         "platform-duplicate",
         W,
@@ -123,7 +123,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     (
         "platform-missing",
         W,
-        "entry 1 of the index does not say its platform",
+        "entry 2 of the index does not say its platform",
         lambda: pair(platform("linux", "arm64"), None),
     ),
     ("platform-missing", W, "the config does not say its architecture", lambda: configless_platform("architecture")),
@@ -153,8 +153,8 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     ),
     ("index-child-missing", E, "the image for linux/amd64", lambda: without(index([image()]), image().root.digest)),
     ("index-child-missing", W, "an attestation that the index lists is missing", without_attestation),
-    ("attestation-orphan", W, "entry 1 attests sha256:", orphan),
-    ("index-mixed-media-types", W, "an OCI index lists Docker manifests (entry 0)", mixed),
+    ("attestation-orphan", W, "entry 2 attests sha256:", orphan),
+    ("index-mixed-media-types", W, "an OCI index lists Docker manifests (entry 1)", mixed),
     (
         "index-mixed-media-types",
         W,
@@ -220,7 +220,7 @@ def test_what_is_legal_stays_clean(make: Callable[[], Content]) -> None:
 
 def test_a_nested_index_is_told_as_information() -> None:
     nested = index([build_index([image()])])
-    assert ("nested-index", "info", "entry 0 of the index is an index itself") in said(nested, *document_rules())
+    assert ("nested-index", "info", "entry 1 of the index is an index itself") in said(nested, *document_rules())
 
 
 def test_a_finding_names_the_index_and_the_image() -> None:
