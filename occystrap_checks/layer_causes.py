@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from occystrap_core.contracts import LayerFacts, Stage
+from occystrap_core.model.media_types import Compression
 
 _OTHER_COMPRESSIONS = (
     (b"\xfd7zXZ\0", "xz"),
@@ -15,12 +16,12 @@ _OTHER_COMPRESSIONS = (
 
 
 def is_sound(facts: LayerFacts) -> bool:
-    """Whether the layer is the one that is named, and could be read to its end."""
-    return facts.is_authentic and facts.damage is None
+    """Whether a tar layer is the one that is named, and could be read to its end."""
+    return facts.layer.is_tar and facts.is_authentic and facts.damage is None
 
 
 def foreign_compression(facts: LayerFacts) -> str:
     """What a blob that is no tar archive is compressed with, where no engine unpacks it; else empty."""
-    if facts.stage is not Stage.ARCHIVE:
+    if facts.stage is not Stage.ARCHIVE or facts.compression is not Compression.NONE:
         return ""
     return next((name for magic, name in _OTHER_COMPRESSIONS if facts.magic.startswith(magic)), "")

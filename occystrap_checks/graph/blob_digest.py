@@ -35,8 +35,6 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 
 class BlobDigest(Examination):
-    any_blob = True
-
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
         return DigestOfLayer()
 

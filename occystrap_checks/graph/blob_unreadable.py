@@ -36,8 +36,6 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 
 class BlobUnreadable(Examination):
-    any_blob = True
-
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
         return Unreadable(self.context.has_blob)
 

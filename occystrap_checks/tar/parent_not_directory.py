@@ -49,6 +49,8 @@ def _faults(view: View, layer: int) -> Iterator[Remark]:
         while folder and hash(folder) not in asked:
             asked.add(hash(folder))
             kind = _kind(view, layer, folder)
+            if b".." in folder.split(b"/"):  # the rule tar-path-escape speaks of those
+                break
             if not kind:
                 implied.add(folder)
             elif kind != DIRECTORY:

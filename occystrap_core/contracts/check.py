@@ -276,9 +276,6 @@ class LayerExamination:
 class Examination:
     """One rule's work on everything that is checked in one run. Override what the rule needs."""
 
-    any_blob = False
-    """Whether `layer` is called for blobs that are no tar layers, too; only `finish` is then."""
-
     def __init__(self, context: CheckContext) -> None:
         self.context = context
 

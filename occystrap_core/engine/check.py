@@ -143,6 +143,7 @@ class _Run:
             lambda chunks: stop.tap(chunks, task),
             threads,
             LayerRecords(layer.position),
+            frozenset(path.strip("/").encode() for spec, _ in self._examinations for path in spec.content),
         )
 
     def _begin(

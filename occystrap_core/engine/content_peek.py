@@ -80,10 +80,8 @@ class Peek:
     pattern: re.Pattern[bytes] | None
 
     @classmethod
-    def of(cls, examiners: Iterable[Examiner]) -> Peek:
-        every = tuple(examiners)
-        wishes = tuple(Wish.of(each) for each in every if each.spec.head)
-        kept = frozenset(path.strip("/").encode() for each in every for path in each.spec.content)
+    def of(cls, examiners: Iterable[Examiner], kept: frozenset[bytes]) -> Peek:
+        wishes = tuple(Wish.of(each) for each in examiners if each.spec.head)
         patterns = [wish.pattern.pattern for wish in wishes if wish.pattern]
         if any(wish.everything for wish in wishes):
             patterns.append(b"")

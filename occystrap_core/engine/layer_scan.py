@@ -49,7 +49,7 @@ Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
 
 @dataclass(slots=True)
 class LayerScan:
-    """`threads` more than one hash beside. `failures` are rules that crashed, with what they raised."""
+    """`threads` more than one hash beside. `kept` are paths whose content the view shall have. `failures` are rules that crashed, with what they raised."""
 
     source: Input
     layer: LayerUnderCheck
@@ -57,6 +57,7 @@ class LayerScan:
     tap: Tap
     threads: int
     records: LayerRecords
+    kept: frozenset[bytes] = frozenset()
     remarks: Remarks = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     _dropped: dict[str, int] = field(default_factory=dict)
@@ -127,7 +128,7 @@ class LayerScan:
 
     def _show(self, reader: Iterable[TarEntry]) -> None:
         """Each entry to every rule that wants it. The names here are local: this runs once per member."""
-        routes, peek = self._routes(), Peek.of(self.examiners)
+        routes, peek = self._routes(), Peek.of(self.examiners, self.kept)
         names, endings, paths, executables = peek.names, peek.endings, peek.paths, peek.executables
         matches = peek.pattern.match if peek.pattern else None
         peeks = bool(peek.rules or paths)
