@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from occystrap_core.contracts.address import Address
@@ -19,10 +19,11 @@ from occystrap_core.kit.folder.staging import StagedFile, Staging
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import OptionError, UsageError
+from occystrap_core.model.errors import UsageError
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import MANIFESTS, Compression
+from occystrap_outputs.dir.expanded import directory_of, expand, workplace
 from occystrap_outputs.dir.plugin import DirectoryOutputOptions
 
 
@@ -32,16 +33,14 @@ class DirectoryOutput:
     traits = OutputTraits(compressions=(Compression.NONE,), holds_indexes=False, holds_artifacts=False)
 
     def __init__(self, address: Address, options: DirectoryOutputOptions, context: OutputContext) -> None:
-        if options.expand:
-            raise OptionError(
-                "dir:// does not unpack root filesystems: option 'expand' belongs to another output",
-                hint="`occystrap plugins list` shows the outputs there are",
-            )
         self._target = address.target
         self._path = address.path()
         self._folder = Folder(self._path)
         _require_room(self._folder)
         self._unique_names = options.unique_names
+        self._expand = options.expand
+        if options.expand and self._path.is_dir() and not options.unique_names:
+            workplace(self._path, directory_of(MANIFEST_FILE))
         self._name = ImageName(context.source_name.repository or "unknown", context.source_name.tag or "latest")
         self._short_name, self._full_name = _listed_names(self._name, context.source_origin)
         self._present = CheckedFiles(self._folder)
@@ -81,15 +80,20 @@ class DirectoryOutput:
         for name, staged in self._kept.values():
             self._staging.place(staged, name)
         self._staging.sync()
+        details: dict[str, object] = {"path": str(self._path)}
         with exclusively(self._path):
-            listed, file = self._list(manifest)
+            catalog, listed, file = self._chosen()
+            if self._expand:
+                place = workplace(self._path, directory_of(file))
+                details["expanded"] = expand(place, self._layers(manifest)).to_json()
+            self._list(catalog, listed, file, manifest)
         self._staging.close()
         return Receipt(
             scheme="dir",
             uri=f"dir://{self._target}?ref={quote(str(listed), safe='/:')}",
             name=self._name,
             root=root,
-            details={"path": str(self._path), "image": listed.repository, "tag": listed.tag, "manifest": file},
+            details={**details, "image": listed.repository, "tag": listed.tag, "manifest": file},
         )
 
     def abort(self) -> None:
@@ -102,16 +106,22 @@ class DirectoryOutput:
         if known is not staged:
             self._staging.drop(staged)
 
-    def _list(self, manifest: Document) -> tuple[ImageName, str]:
-        """Write the manifest file, and enter it into the catalog as that is by now."""
+    def _layers(self, manifest: Document) -> Iterator[Iterable[Chunk]]:
+        for layer in manifest.json["layers"]:
+            yield self._folder.chunks(layer_file(Digest.parse(layer["digest"])))
+
+    def _chosen(self) -> tuple[Catalog, ImageName, str]:
+        """The catalog as it is by now, what it will call the image, and its manifest file."""
         catalog = Catalog.of(self._folder)
         taken = is_of_another(self._folder, catalog.file_of(self._short_name), self._name)
         listed = self._full_name if taken else self._short_name
-        file = catalog.own_file(listed) if self._unique_names else MANIFEST_FILE
+        return catalog, listed, catalog.own_file(listed) if self._unique_names else MANIFEST_FILE
+
+    def _list(self, catalog: Catalog, listed: ImageName, file: str, manifest: Document) -> None:
+        """Write the manifest file, and enter it into the catalog."""
         self._write(file, readable([_entry(manifest, listed, self._name)]))
         self._write(CATALOG_FILE, catalog.with_image(listed, file).to_bytes())
         self._staging.sync()
-        return listed, file
 
     def _write(self, name: str, content: bytes) -> None:
         self._staging.place(self._staging.take((content,)), name)

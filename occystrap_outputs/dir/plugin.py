@@ -11,7 +11,7 @@ from occystrap_core.contracts import OutputSpec, VerifierSpec, hookimpl, option
 @dataclass(frozen=True, slots=True)
 class DirectoryOutputOptions:
     unique_names: bool = option(False, help="one manifest file for each image, so that several fit")
-    expand: bool = option(False, help="not here: unpacked root filesystems are another output")
+    expand: bool = option(False, help="unpack the image's root file system as well")
 
 
 @hookimpl
@@ -21,7 +21,7 @@ def occystrap_outputs() -> Iterable[OutputSpec]:
         summary="a directory with the files of a docker-save archive; layers are shared between images",
         implementation="occystrap_outputs.dir.output:DirectoryOutput",
         options=DirectoryOutputOptions,
-        grammar="dir://PATH[?unique_names=true]",
+        grammar="dir://PATH[?unique_names=true&expand=true]",
         aliases=("directory",),
     )
 

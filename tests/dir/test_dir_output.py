@@ -13,7 +13,7 @@ import pytest
 from occystrap_core.contracts import OutputContext, Settings, Slot
 from occystrap_core.contracts.verifier import Depth
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import InvalidImage, OccystrapError, OptionError, TransferError, UsageError
+from occystrap_core.model.errors import InvalidImage, OccystrapError, TransferError, UsageError
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.media_types import Compression, Family
 from occystrap_core.testing.build import BuiltImage, build_artifact, build_image, build_index, layer_tar
@@ -162,10 +162,11 @@ CONTEXT = OutputContext(Settings(), APP)
 
 
 class TestRefusals:
-    def test_expand_belongs_to_another_output(self, tmp_path: Path) -> None:
-        with pytest.raises(OptionError, match="'expand' belongs to another output"):
+    def test_somebody_elses_directory_is_not_replaced_by_a_tree(self, tmp_path: Path) -> None:
+        (tmp_path / "out/manifest").mkdir(parents=True)
+        (tmp_path / "out/manifest/mine").write_bytes(b"")
+        with pytest.raises(UsageError, match="manifest is not empty"):
             destination(f"dir://{tmp_path}/out?expand=true", CONTEXT)
-        destination(f"dir://{tmp_path}/out?expand=false", CONTEXT)
 
     def test_a_file_is_no_directory(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")

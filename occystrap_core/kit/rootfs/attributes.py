@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -106,9 +107,14 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
+def speakable(xattrs: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those that do not speak to overlay mounts."""
+    return {name: value for name, value in xattrs.items() if not name.startswith(_OVERLAYS)}
+
+
 def settable(entry: Entry, report: Report) -> dict[str, bytes]:
     """The entry's extended attributes without those that speak to overlay mounts."""
-    found = {name: value for name, value in entry.xattrs.items() if not name.startswith(_OVERLAYS)}
+    found = speakable(entry.xattrs)
     report.xattrs_skipped += len(entry.xattrs) - len(found)
     return found
 

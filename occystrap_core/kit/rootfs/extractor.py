@@ -29,7 +29,7 @@ from occystrap_core.kit.rootfs.attributes import OPAQUE, PERMISSIONS, SPECIAL, D
 from occystrap_core.kit.rootfs.directories import Directories, Directory
 from occystrap_core.kit.rootfs.files import write_and_sum, write_body
 from occystrap_core.kit.rootfs.names import AddedNames
-from occystrap_core.kit.rootfs.record import Record, Said
+from occystrap_core.kit.rootfs.record import Record, said
 from occystrap_core.kit.rootfs.report import LayerReport, Report
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE, Open, inside, opener
 from occystrap_core.model.errors import InvalidImage, OccystrapError, TransferError
@@ -160,26 +160,8 @@ class Extractor:
             make(parent, name, path, entry)
             self._added.add(parent.inode, name)
         if self._record is not None:
-            self._record.add(self._said(path, entry))
-
-    def _said(self, path: bytes, entry: TarEntry) -> Said:
-        found = entry.xattrs if entry.at else {}
-        fragments = entry.fragments.tobytes() if entry.fragments is not None else b""
-        device = entry.device if entry.kind in _DEVICE_KINDS else (0, 0)
-        linkname = entry.linkname if entry.kind in (SYMLINK, HARDLINK) else b""
-        return Said(
-            self._layers,
-            path,
-            entry.kind,
-            *self._decode(entry),
-            entry.size,
-            self._checksum,
-            linkname,
-            device,
-            dict(found),
-            fragments,
-            self._made,
-        )
+            described = self._decode(entry)
+            self._record.add(said(self._layers, path, entry, described, self._checksum, made=self._made))
 
     # Making
 

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
+from occystrap_core.contracts.entry import (
+    BLOCK_DEVICE,
+    CHAR_DEVICE,
+    DIRECTORY,
+    FIFO,
+    HARDLINK,
+    REGULAR,
+    SYMLINK,
+)
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.kit.rootfs.attributes import Attributes, Decoder, speakable
+from occystrap_core.kit.rootfs.resolve import inside
 from occystrap_core.streams.spool import Spool
+from occystrap_core.streams.tar import TarEntry, TarReader
+
+KINDS = frozenset({REGULAR, HARDLINK, SYMLINK, CHAR_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO})
+"""What a file system has."""
+
 
 _BUFFERED = 1000
 
@@ -32,6 +50,39 @@ class Said(NamedTuple):
     xattrs: dict[str, bytes]
     fragments: bytes
     made: bool
+
+
+def said(layer: int, path: bytes, entry: TarEntry, described: Attributes, checksum: int, *, made: bool = True) -> Said:
+    return Said(
+        layer,
+        path,
+        entry.kind,
+        *described,
+        entry.size,
+        checksum,
+        entry.linkname if entry.kind in (SYMLINK, HARDLINK) else b"",
+        entry.device if entry.kind in (CHAR_DEVICE, BLOCK_DEVICE) else (0, 0),
+        speakable(entry.xattrs) if entry.at else {},
+        entry.fragments.tobytes() if entry.fragments is not None else b"",
+        made,
+    )
+
+
+def read_again(layers: Iterable[Iterable[Chunk]], *, devices: bool) -> Iterator[Said]:
+    """What layers say that lie somewhere, the lowest first. `devices` could be made there."""
+    decode = Decoder()
+    for number, chunks in enumerate(layers):
+        for entry in TarReader(chunks):
+            if entry.kind not in KINDS:
+                continue
+            checksum = 0
+            if entry.kind == REGULAR:
+                for piece in entry.body:
+                    checksum = crc32(piece, checksum)
+            made = devices if entry.kind in (CHAR_DEVICE, BLOCK_DEVICE) else True
+            if entry.kind == CHAR_DEVICE and entry.device == (0, 0):
+                made = False
+            yield said(number, inside(entry.path), entry, decode(entry), checksum, made=made)
 
 
 class Record:
@@ -73,7 +124,7 @@ class Record:
 class Evidence:
     """What a tree is held to: the record, and what could not be set where it was unpacked."""
 
-    record: Record
+    record: Iterable[Said]
     owners: bool
     xattrs: bool
 

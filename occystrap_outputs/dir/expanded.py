@@ -1,0 +1,58 @@
+"""The root file system of an image, unpacked beside the layers it is made of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.kit.docker_directory.catalog import CATALOG_FILE
+from occystrap_core.kit.rootfs.extractor import Extractor
+from occystrap_core.kit.rootfs.report import Report
+from occystrap_core.kit.rootfs.workplace import Workplace
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What a verifier must know of a tree: where it is, and what could not be set in it."""
+
+    directory: str
+    owners: bool
+    xattrs: bool
+
+    def to_json(self) -> Mapping[str, object]:
+        return {"directory": self.directory, "owners": self.owners, "xattrs": self.xattrs}
+
+
+def directory_of(manifest_file: str) -> str:
+    """A tree is called like its image's manifest file."""
+    return manifest_file.removesuffix(".json")
+
+
+def workplace(folder: Path, name: str) -> Workplace:
+    """Where a tree is made. One that is there is replaced where the folder holds images of ours."""
+    return Workplace(folder / name, lambda _: (folder / CATALOG_FILE).is_file())
+
+
+def expand(place: Workplace, layers: Iterable[Iterable[Chunk]]) -> Expanded:
+    """Unpack the layers; the tree has its name when this returns, and is gone when it raises."""
+    try:
+        with Extractor(place.path) as extractor:
+            for layer in layers:
+                extractor.apply(layer)
+            report, owners = extractor.finish(), extractor.sets_owners
+        place.commit()
+    except BaseException:
+        place.abort()
+        raise
+    _tell(place.target, report)
+    return Expanded(place.target.name, owners, not report.xattrs_skipped)
+
+
+def _tell(target: Path, report: Report) -> None:
+    for warning in report.warnings():
+        _log.warning("%s: %s", target, warning)
