@@ -29,5 +29,5 @@ class AnnotationBaseDigest(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         for what, where, noted in annotated(document):
             value = noted.get(_KEY)
-            if isinstance(value, str) and as_digest(value) is None:
+            if isinstance(value, str) and value and as_digest(value) is None:
                 yield Remark(f"the annotation {_KEY} of {what} is '{shown(value)}', which is no digest", where)

@@ -31,5 +31,5 @@ class AnnotationRfc3339(Examination):
         for what, where, noted in annotated(document):
             for key in _KEYS:
                 value = noted.get(key)
-                if isinstance(value, str) and seconds_of(value) is None:
+                if isinstance(value, str) and value and seconds_of(value) is None:
                     yield Remark(f"the annotation {key} of {what} is '{shown(value)}', no time by RFC 3339", where)

@@ -33,7 +33,7 @@ class AnnotationSpdx(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         for what, where, noted in annotated(document):
             value = noted.get(_KEY)
-            if isinstance(value, str) and not is_expression(value):
+            if isinstance(value, str) and value and not is_expression(value):
                 yield Remark(f"the annotation {_KEY} of {what} is '{shown(value)}', no SPDX expression", where)
 
 

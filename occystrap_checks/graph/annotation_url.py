@@ -33,5 +33,5 @@ class AnnotationUrl(Examination):
         for what, where, noted in annotated(document):
             for key in _KEYS:
                 value = noted.get(key)
-                if isinstance(value, str) and not _URL.fullmatch(value):
+                if isinstance(value, str) and value and not _URL.fullmatch(value):
                     yield Remark(f"the annotation {key} of {what} is '{shown(value)}', which is no URL", where)

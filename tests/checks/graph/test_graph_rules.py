@@ -300,6 +300,10 @@ LEGAL: list[tuple[str, Callable[[], Content | MemoryInput]]] = [
             }
         ),
     ),
+    (
+        "annotations left empty, as buildah writes the base of scratch",
+        lambda: annotated_with({CREATED: "", SOURCE: "", LICENSES: "", BASE_DIGEST: ""}),
+    ),
     ("empty annotations", lambda: annotated_with({})),
     ("null annotations", lambda: annotated_with(None)),
     (
