@@ -40,7 +40,7 @@ class DuplicateFile(Examination):
         more = 0
         for count, path in enumerate(_repeated(view)):
             if count < _LISTED:
-                layers = [layer for layer in range(len(view.facts)) if _is_file(view, layer, path)]
+                layers = [layer + 1 for layer in range(len(view.facts)) if _is_file(view, layer, path)]
                 yield Remark(f"{shown(path)} is in the layers {', '.join(map(str, layers))}", Where(entry=shown(path)))
             else:
                 more += 1

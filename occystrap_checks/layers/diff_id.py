@@ -45,7 +45,7 @@ class Content(LayerExamination):
         promised, found = facts.layer.diff_id, facts.diff_id
         if not is_sound(facts) or promised is None or found is None:
             return NOTHING
-        position = facts.layer.position
+        number = facts.layer.position + 1  # people count from 1
         if found == promised:
-            return (Remark(f"layer {position} is {found}, as the config says", severity=Severity.INFO),)
-        return (Remark(f"layer {position} is {found} once inflated, the config says {promised}"),)
+            return (Remark(f"layer {number} is {found}, as the config says", severity=Severity.INFO),)
+        return (Remark(f"layer {number} is {found} once inflated, the config says {promised}"),)

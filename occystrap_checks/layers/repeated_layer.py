@@ -30,4 +30,4 @@ class RepeatedLayer(Examination):
                 continue
             earlier = first.setdefault(layer.descriptor.digest, layer.position)
             if earlier != layer.position:
-                yield Remark(f"the layer is the same as layer {earlier}", Where(layer=layer.position))
+                yield Remark(f"the layer is the same as layer {earlier + 1}", Where(layer=layer.position))

@@ -80,7 +80,7 @@ def test_what_is_deleted_or_mended_later_is_not_there_in_the_end() -> None:
 class TestDuplicateFiles:
     def test_the_layers_are_named(self) -> None:
         image = image_of([file("x", "1")], [file("x", "2"), file("y")], [file("y", "3"), file("x", "4")])
-        assert messages(image, "duplicate-file") == ["x is in the layers 0, 1, 2", "y is in the layers 1, 2"]
+        assert messages(image, "duplicate-file") == ["x is in the layers 1, 2, 3", "y is in the layers 2, 3"]
 
     def test_ten_are_listed(self) -> None:
         files = [file(f"file{number}") for number in range(13)]

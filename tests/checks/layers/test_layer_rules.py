@@ -28,7 +28,7 @@ class TestDiffId:
     def test_that_all_is_well_is_said(self) -> None:
         [(_, severity, message)] = said(image_of(TAR), "diff-id")
         assert severity == "info"
-        assert message.startswith("layer 0 is sha256:")
+        assert message.startswith("layer 1 is sha256:")
 
     def test_layers_that_changed_places(self) -> None:
         image = build_image([TAR, OTHER])
@@ -47,7 +47,7 @@ def test_an_empty_layer() -> None:
 def test_the_same_layer_twice() -> None:
     image = image_of(TAR, OTHER, TAR)
     assert ("repeated-layer", "info") in told(image)
-    assert messages(image, "repeated-layer") == ["the layer is the same as layer 0"]
+    assert messages(image, "repeated-layer") == ["the layer is the same as layer 1"]
 
 
 def test_findings_have_a_place_and_a_remedy() -> None:
