@@ -30,8 +30,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         implementation="occystrap_checks.config.workdir_missing:WorkdirMissing",
         severity=Severity.WARNING,
         needs=Needs.HEADERS,
-        why="Engines make the missing directory when a container starts, and it belongs to root: a program that runs "
-        "as somebody else cannot write there, and a read-only container does not start.",
+        why="docker and containerd make the missing directory when a container starts, and it belongs to root: a "
+        "program that runs as somebody else cannot write there. podman gives it to the user.",
         example='WorkingDir "/app" and User "1000" in an image that has no /app.',
         remedy="Make the directory in the image and give it to the user: RUN mkdir /app && chown 1000 /app",
     )
