@@ -36,5 +36,8 @@ class LayoutInput:
     def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
         return self._layout.blob(descriptor)
 
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        return self._layout.has_blob(descriptor)
+
     def close(self) -> None:
         """Nothing stays open between two calls."""

@@ -54,6 +54,9 @@ class RegistryInput:
                 error.hint = "it is a foreign layer, which lies at URLs of its own: those are not followed"
             raise
 
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        return self.client.has_blob(descriptor.digest)
+
     def interrupt(self) -> None:
         self.client.interrupt()
 

@@ -56,6 +56,13 @@ class Layout:
         except NotFound:
             raise self._missing(descriptor.digest) from None
 
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        try:
+            self.folder.size(blob_file(descriptor.digest))
+        except NotFound:
+            return False
+        return True
+
     def _unlisted(self, digest: Digest) -> Descriptor:
         """A manifest below one of the listed indexes, or one that lost its name; its body tells the type."""
         try:
