@@ -14,6 +14,7 @@ from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt
 from occystrap_core.kit.rootfs.extractor import Extractor
 from occystrap_core.kit.rootfs.record import Evidence, Record
 from occystrap_core.kit.rootfs.report import LayerReport
+from occystrap_core.kit.rootfs.runtime_config import runtime_config, user_of
 from occystrap_core.kit.rootfs.turns import Turns
 from occystrap_core.kit.rootfs.users import User, find_user
 from occystrap_core.kit.rootfs.workplace import Workplace
@@ -24,7 +25,6 @@ from occystrap_core.model.errors import UsageError
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_outputs.oci.plugin import BundleOptions
-from occystrap_outputs.oci.runtime_config import runtime_config, user_of
 
 ROOTFS, RUNTIME_CONFIG, IMAGE_CONFIG = "rootfs", "config.json", "container-config.json"
 _log = logging.getLogger(__name__)

@@ -1,0 +1,83 @@
+"""Overlay mounts of layers that lie side by side."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from occystrap_core.model.errors import AccessDenied, TransferError
+
+LINKS, ROOTFS, UPPER, WORK = "l", "rootfs", "delta", "working"
+
+# The options of a mount must fit one page and know neither quoting nor long names, so the layers
+# are named by short links, relative to the directory that the mounting process stands in.
+_MOUNT = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.mount(b"overlay", sys.argv[1].encode(), b"overlay", 0, sys.argv[2].encode()):
+    sys.exit(os.strerror(ctypes.get_errno()))
+"""
+_UNMOUNT = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.umount2(sys.argv[1].encode(), 8):  # UMOUNT_NOFOLLOW
+    sys.exit(os.strerror(ctypes.get_errno()))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """What the kernel says of one overlay: where it is, and the options it was mounted with."""
+
+    point: Path
+    options: str
+
+
+def require_root() -> None:
+    if os.geteuid() != 0:
+        raise AccessDenied("overlay mounts need root", hint="run it as root, or write to oci://, which does not")
+
+
+def mount_overlay(directory: Path, layers: Sequence[Path]) -> None:
+    """Mount `layers`, the lowest first and relative to `directory`, at its rootfs."""
+    links = directory / LINKS
+    for name in (LINKS, UPPER, WORK, ROOTFS):
+        (directory / name).mkdir(exist_ok=True)
+    for number, layer in enumerate(layers):
+        (links / str(number)).symlink_to(Path("..") / layer)
+    lower = ":".join(f"{LINKS}/{number}" for number in reversed(range(len(layers))))
+    options = f"lowerdir={lower},upperdir={UPPER},workdir={WORK}"
+    try:
+        _in(directory, _MOUNT, ROOTFS, options, doing=f"mount {len(layers)} layers")
+    except BaseException:
+        if mounted_at(directory / ROOTFS):
+            unmount_overlay(directory)
+        raise
+
+
+def unmount_overlay(directory: Path) -> None:
+    _in(directory, _UNMOUNT, ROOTFS, doing=f"unmount {directory / ROOTFS}")
+
+
+def mounted_at(point: Path) -> Mounted | None:
+    """The overlay at exactly this place, the topmost where several are."""
+    wanted, found = os.fsencode(os.path.realpath(point)), None
+    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+        fields, _, rest = line.partition(b" - ")
+        if fields.split(b" ")[4].decode("unicode_escape").encode("latin-1") == wanted:
+            kind, _, options = rest.split(b" ", 2)
+            found = Mounted(point, os.fsdecode(options)) if kind == b"overlay" else None
+    return found
+
+
+def _in(directory: Path, script: str, *arguments: str, doing: str) -> None:
+    """Run a system call in a process of its own, which may stand in another directory."""
+    done = subprocess.run(  # noqa: S603  # our own script, no shell
+        [sys.executable, "-I", "-c", script, *arguments], cwd=directory, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise TransferError(f"cannot {doing}: {done.stderr.strip() or 'the system gave no reason'}")

@@ -1,0 +1,184 @@
+"""Unpacks each layer by itself and mounts them over each other."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from occystrap_core.contracts.address import Address
+from occystrap_core.contracts.input import Chunk
+from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
+from occystrap_core.kit.rootfs.extractor import Extractor
+from occystrap_core.kit.rootfs.inherit import inherit
+from occystrap_core.kit.rootfs.overlay import LINKS, ROOTFS, UPPER, WORK, mount_overlay, require_root
+from occystrap_core.kit.rootfs.record import Evidence, Record, Said
+from occystrap_core.kit.rootfs.report import Report
+from occystrap_core.kit.rootfs.runtime_config import runtime_config, user_of
+from occystrap_core.kit.rootfs.users import find_user
+from occystrap_core.kit.rootfs.workplace import Workplace, remove_tree
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
+from occystrap_core.model.document import Document
+from occystrap_core.model.errors import UsageError
+from occystrap_core.model.layer import SealedLayer
+from occystrap_core.model.media_types import Compression
+from occystrap_outputs.mounts.plugin import MountOptions
+
+RUNTIME_CONFIG, IMAGE_CONFIG = "config.json", "container-config.json"
+LAYER = "layer"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnpackedLayer:
+    """A layer in a directory without a name yet."""
+
+    directory: Path
+    report: Report
+    record: Record
+
+
+class LayeredRecord:
+    """What the layers said, the lowest first, as one record."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def __iter__(self) -> Iterator[Said]:
+        for number, record in enumerate(self._records):
+            for said in record:
+                yield said._replace(layer=number)
+
+
+class MountsOutput:
+    """Layers are unpacked beside the final name; the overlay is mounted once they have it."""
+
+    traits = OutputTraits(compressions=(Compression.NONE,), holds_indexes=False, holds_artifacts=False)
+
+    def __init__(self, address: Address, options: MountOptions, context: OutputContext) -> None:
+        require_root()
+        self._path = address.path()
+        self._options = options
+        self._name = context.source_name
+        self._workplace = Workplace(self._path, is_mounts, overwrite=options.overwrite)
+        self._spools = context.settings.temp_dir
+        self._lock = threading.Lock()
+        self._layers: dict[int, UnpackedLayer] = {}
+        self._names: dict[int, Path] = {}
+        self._records: list[Record] = []
+        self._documents: dict[Digest, Document] = {}
+
+    def cannot_modify_reason(self) -> str:
+        return ""
+
+    def holds(self, digest: Digest) -> int | None:
+        """What was unpacked cannot be told from what somebody changed since."""
+        return None
+
+    def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> UnpackedLayer:
+        directory = self._workplace.path / f"unpacking-{slot.order}" / LAYER
+        directory.mkdir(parents=True)
+        record = Record(self._spools)
+        with self._lock:
+            self._records.append(record)
+        with Extractor(directory, overlay=True, record=record) as extractor:
+            layer = extractor.apply(chunks)
+            report = extractor.finish()
+        report.implied = layer.implied
+        return UnpackedLayer(directory, report, record)
+
+    def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
+        if layer is None or not isinstance(staged, UnpackedLayer) or layer.diff_id is None:
+            raise UsageError("it unpacks layers, and this image has one of another kind")
+        name = Path(layer.diff_id.hex) / LAYER
+        with self._lock:
+            final = self._workplace.path / name
+            if final.exists():
+                remove_tree(staged.directory.parent)
+            else:
+                staged.directory.parent.rename(final.parent)
+            self._layers[layer.source.position] = staged
+            self._names[layer.source.position] = name
+
+    def discard(self, staged: Staged) -> None:
+        assert isinstance(staged, UnpackedLayer)
+        remove_tree(staged.directory.parent)
+
+    def put_document(self, document: Document) -> None:
+        self._documents[document.digest] = document
+
+    def commit(self, root: Descriptor) -> Receipt:
+        layers = self._stacked()
+        self._describe(self._documents[root.digest], layers)
+        self._workplace.commit()
+        target = self._workplace.target
+        try:
+            mount_overlay(target, layers or [_empty_layer(target)])
+        except BaseException:
+            remove_tree(target)
+            raise
+        for warning in self._total().warnings():
+            _log.warning("%s: %s", self._path, warning)
+        details = {"path": str(target), "layers": [str(layer) for layer in layers]}
+        return Receipt("mounts", f"mounts://{quote(str(target))}", self._name, root, details, evidence=self._evidence())
+
+    def abort(self) -> None:
+        for record in self._records:
+            record.close()
+        self._workplace.abort()
+
+    def _stacked(self) -> list[Path]:
+        """The layers' directories, the lowest first. Of a layer that stands twice the upper one
+        hides all of the lower, and an overlay wants each directory once."""
+        folder = self._workplace.path
+        names = [self._names[position] for position in sorted(self._names)]
+        stacked = [name for place, name in enumerate(names) if name not in names[place + 1 :]]
+        implied = {self._names[position]: layer.report.implied for position, layer in self._layers.items()}
+        for place, name in enumerate(stacked):
+            inherit(folder / name, implied[name], [folder / lower for lower in stacked[:place]])
+        # The mount's own root is that of the directory which takes the changes.
+        (folder / UPPER).mkdir()
+        inherit(folder / UPPER, (b"",), [folder / name for name in stacked])
+        return stacked
+
+    def _describe(self, manifest: Document, layers: Sequence[Path]) -> None:
+        folder = self._workplace.path
+        image = self._documents[Digest.parse(manifest.json["config"]["digest"])]
+        user = find_user(_uppermost(folder, layers, Path("etc/passwd")), user_of(image.json))
+        config = runtime_config(image.json, user, readonly=self._options.readonly, rootless=False)
+        (folder / RUNTIME_CONFIG).write_bytes(config)
+        (folder / IMAGE_CONFIG).write_bytes(image.raw)
+
+    def _total(self) -> Report:
+        total = Report()
+        for layer in self._layers.values():
+            total.add(layer.report)
+        return total
+
+    def _evidence(self) -> Evidence:
+        records = [self._layers[position].record for position in sorted(self._layers)]
+        return Evidence(LayeredRecord(records), owners=True, xattrs=not self._total().xattrs_skipped)
+
+
+def is_mounts(directory: Path) -> bool:
+    """Whether this is what an earlier run left here, taken down."""
+    names = {found.name for found in directory.iterdir()}
+    return {LINKS, ROOTFS, UPPER, WORK, RUNTIME_CONFIG, IMAGE_CONFIG} <= names
+
+
+def _uppermost(folder: Path, layers: Sequence[Path], wanted: Path) -> Path:
+    """The layer that has a file in the end, as long as none above it says otherwise."""
+    for layer in reversed(layers):
+        if (folder / layer / wanted).is_file():
+            return folder / layer
+    return folder / layers[-1] if layers else folder
+
+
+def _empty_layer(target: Path) -> Path:
+    """An overlay needs a lower directory even for an image without layers."""
+    (target / "empty").mkdir()
+    return Path("empty")
