@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 import pytest
 
-from occystrap_core.cli import job
+from occystrap_core.cli import check_job, inspecting, job, opening
+from occystrap_core.discovery.manager import Plugins
 from tests.cli.conftest import Ran, quiet_surroundings, run
 from tests.docs import shell
 from tests.docs.pages import ROOT, Fence, Page, all_pages, page
@@ -94,6 +95,8 @@ def test_every_command_is_understood(
     where: str, command: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "run_job", only_checked)
+    for command_that_looks in (inspecting, check_job):
+        monkeypatch.setattr(command_that_looks, "find_source", only_found)
     done = run(*shlex.split(command)[1:])
     expected_to_fail = {"exclud:pattern=tmp": 2}
     code = next((code for word, code in expected_to_fail.items() if word in command), 0)
@@ -103,6 +106,12 @@ def test_every_command_is_understood(
 def only_checked(session: object, source: str, destination: str, filters: tuple[str, ...]) -> None:
     """`process` without doing anything: names, options and URIs are looked at, then it is over."""
     job._find(session, source, destination, filters)  # type: ignore[arg-type]
+    raise click.exceptions.Exit(0)
+
+
+def only_found(plugins: Plugins, uri: str) -> None:
+    """The same for commands that look at a source."""
+    opening.find_source(plugins, uri)
     raise click.exceptions.Exit(0)
 
 

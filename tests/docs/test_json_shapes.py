@@ -11,14 +11,19 @@ import pytest
 
 from occystrap_core.cli import process_report
 from occystrap_core.contracts.finding import Finding, Severity, Where
+from occystrap_core.testing.build import build_artifact, build_image, build_index, build_layer, layer_tar, whiteout
 from tests.cli.conftest import Ran, quiet_surroundings, run
 from tests.docs.pages import page, table_rows
+from tests.end_to_end.images import write_layout
 
 __all__ = ["quiet_surroundings", "run"]
 
 Run = Callable[..., Ran]
-OPEN = ("details.", "filters[].data", "plugins[].options[].default")
-"""Below these a plugin says what it likes."""
+OPEN = (
+    "details.", "filters[].data", "plugins[].options[].default", "labels.", "annotations.", "healthcheck.",
+    "layers[].annotations.", "platforms[].annotations.", "referrers[].annotations.",
+)  # fmt: skip
+"""Below these a plugin or an image says what it likes."""
 
 TYPES = {
     "number": (int, float),
@@ -103,3 +108,24 @@ def test_plugins_list(run: Run) -> None:
 def test_plugins_info(run: Run) -> None:
     results = [json.loads(run("plugins", "info", name, "-O", "json").out) for name in ("tar", "registry", "exclude")]
     check("plugins info", *results)
+
+
+def test_info(run: Run, tmp_path: Path) -> None:
+    layer = build_layer(layer_tar(("a", "b")), extra={"annotations": {"note": "kept"}})
+    settings = {"config": {"Cmd": ["a"], "Healthcheck": {"Test": ["CMD", "true"]}, "Labels": {"a": "b"}}}
+    image = build_image([layer], config=settings, manifest={"annotations": {"note": "kept"}})
+    listed = write_layout(tmp_path / "index", build_index([image], attest=True))
+    thing = write_layout(tmp_path / "thing", build_artifact({"text/plain": b"x"}))
+    asked = [(listed,), (listed, "--sizes"), (thing,), ("sample://",)]
+    check("info", *(json.loads(run("info", *arguments, "-O", "json").out) for arguments in asked))
+
+
+def test_search(run: Run, tmp_path: Path) -> None:
+    layers = [layer_tar(("a", "1"), ("b", "2")), layer_tar(("a", "3"), whiteout("b"))]
+    source = write_layout(tmp_path / "layout", build_image(layers))
+    asked = [("*",), ("a", "--regex", "--merged"), ("--content", "1")]
+    check("search", *(json.loads(run("search", source, *arguments, "-O", "json").out) for arguments in asked))
+
+
+def test_ls(run: Run) -> None:
+    check("ls", json.loads(run("ls", "sample://", "-R", "-O", "json").out))
