@@ -89,6 +89,7 @@ def test_of_an_index_containerd_exports_the_image_that_it_pulled(daemon: Daemon)
     index = build_index([elsewhere, here])
     daemon.has(inspected(here, index.root.digest), containerd(index, here))
     found = read(NAME, daemon.socket)
+    assert found.root == str(here.root.digest)
     assert (found.config, found.layers) == (here.config.raw, tuple(LAYERS))
 
 

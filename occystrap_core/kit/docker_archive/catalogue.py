@@ -17,7 +17,7 @@ from occystrap_core.kit.docker_archive.layout_content import LayoutContent
 from occystrap_core.kit.docker_archive.names import UNNAMED, image_name
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, SavedImage, saved_images
 from occystrap_core.kit.docker_archive.saved_content import SavedContent
-from occystrap_core.kit.docker_archive.wholeness import require_same_images
+from occystrap_core.kit.docker_archive.wholeness import look_below
 from occystrap_core.kit.oci_layout.index import LayoutIndex
 from occystrap_core.kit.oci_layout.names import CONTAINERD_NAME, INDEX_FILE, REF_NAME
 from occystrap_core.model import strict_json
@@ -44,11 +44,23 @@ def read_catalogue(archive: Archive) -> Catalogue:
     notes: tuple[str, ...] = ()
     try:
         if index := _index(archive):
-            require_same_images(archive, index, saved)
-            return Catalogue(_by_index(archive, index, unpacked=True))
+            return _by_both(archive, index, saved)
     except (ContentError, LimitExceeded, NotFound) as error:
         notes = (f"read by its {MANIFEST_FILE}: {error.message}",)
     return Catalogue(_by_manifest(archive, saved), notes)
+
+
+def _by_both(archive: Archive, index: LayoutIndex, saved: Sequence[SavedImage]) -> Catalogue:
+    """All that index.json leads to; where not all of it was saved, the images of manifest.json with their manifests."""
+    below = look_below(archive, index)
+    manifests = below.of(archive, saved)
+    if not below.missing:
+        return Catalogue(_by_index(archive, index, unpacked=True))
+    images = tuple(
+        Choice(_tags(image), partial(str, root.digest), partial(LayoutContent, archive, index, root, unpacked=True))
+        for image, root in zip(saved, manifests, strict=True)
+    )
+    return Catalogue(images, (f"{INDEX_FILE} leads to content that was not saved",))
 
 
 def _required_index(archive: Archive) -> LayoutIndex:
@@ -76,12 +88,16 @@ def _index(archive: Archive) -> LayoutIndex | None:
 def _by_manifest(archive: Archive, saved: Sequence[SavedImage]) -> tuple[Choice, ...]:
     return tuple(
         Choice(
-            names=tuple(GivenName((tag,), image_name(tag) or UNNAMED) for tag in image.tags),
+            names=_tags(image),
             digest=partial(_image_id, archive, image),
             open=partial(SavedContent, archive, image),
         )
         for image in saved
     )
+
+
+def _tags(image: SavedImage) -> tuple[GivenName, ...]:
+    return tuple(GivenName((tag,), image_name(tag) or UNNAMED) for tag in image.tags)
 
 
 def _image_id(archive: Archive, image: SavedImage) -> str:
