@@ -28,6 +28,14 @@ def as_texts(value: object) -> list[str]:
     return [each for each in as_list(value) if isinstance(each, str)]
 
 
+def as_bytes(text: str) -> bytes:
+    """As a path or name in a layer has it: JSON can hold what is no Unicode."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def as_digest(value: object) -> Digest | None:
     try:
         return Digest.parse(value)
@@ -51,9 +59,12 @@ def media_type_of(document: FoundDocument) -> str:
 
 def image_config(config: FoundDocument | None) -> Mapping[str, Any] | None:
     """The config's JSON where it is an image's config and could be read."""
-    if config is None or config.json is None or config.reference.get("mediaType") not in CONFIGS:
-        return None
-    return config.json
+    return config.json if config is not None and is_image_config(config) else None
+
+
+def is_image_config(document: FoundDocument) -> bool:
+    """By its descriptor: an artifact's config may be anything."""
+    return document.role is Role.CONFIG and as_text(document.reference.get("mediaType")) in CONFIGS
 
 
 def run_settings(config: FoundDocument | None) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from occystrap_checks.config.judged import is_windows, judged_config
 from occystrap_checks.config.program import program_of
+from occystrap_checks.lenient import as_bytes
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -41,7 +42,7 @@ class EntrypointNotExecutable(Examination):
         if program is None or program.seen is None:
             return ()
         seen, name = program.seen, shown(program.name)
-        where = f" (/{shown(seen.path)})" if seen.path != program.name.strip("/").encode() else ""
+        where = f" (/{shown(seen.path)})" if seen.path != as_bytes(program.name.strip("/")) else ""
         if seen.kind not in (REGULAR, HARDLINK):
             return (Remark(f"the image starts '{name}'{where}, which is no file"),)
         if not seen.mode & 0o111:

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from occystrap_checks.lenient import as_text, as_texts, run_settings
+from occystrap_checks.lenient import as_bytes, as_text, as_texts, run_settings
 from occystrap_core.contracts import ImageUnderCheck, Seen, View
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -35,7 +35,7 @@ def program_of(image: ImageUnderCheck, view: View) -> Program | None:
 
 
 def at(view: View, path: str) -> Seen | None:
-    return view.follow(path.strip("/").encode("utf-8", "surrogateescape"))
+    return view.follow(as_bytes(path.strip("/")))
 
 
 def on_path(image: ImageUnderCheck, view: View, name: str) -> Seen | None:

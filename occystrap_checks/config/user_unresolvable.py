@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from occystrap_checks.config.judged import is_whole, is_windows, judged_config
-from occystrap_checks.lenient import as_text, run_settings
+from occystrap_checks.lenient import as_bytes, as_text, run_settings
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -60,5 +60,5 @@ def _missing(view: View, what: str, name: str, path: str) -> Iterator[Remark]:
             yield Remark(f"the image runs as {what} '{shown(name)}' and has no /{path}")
         return
     names = {line.partition(b":")[0] for line in content.splitlines()}
-    if name.encode("utf-8", "surrogateescape") not in names:
+    if as_bytes(name) not in names:
         yield Remark(f"the image runs as {what} '{shown(name)}', who is not in its /{path}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_checks.config.judged import is_whole, is_windows, judged_config
-from occystrap_checks.lenient import as_text, run_settings
+from occystrap_checks.lenient import as_bytes, as_text, run_settings
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -41,7 +41,7 @@ class WorkdirMissing(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         config, run = judged_config(image), run_settings(image.config)
         folder = as_text(run.get("WorkingDir"))
-        path = folder.strip("/").encode("utf-8", "surrogateescape")
+        path = as_bytes(folder.strip("/"))
         if config is None or is_windows(config) or not folder.startswith("/") or not path or not is_whole(image, view):
             return ()
         seen = view.follow(path)

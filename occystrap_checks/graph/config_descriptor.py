@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_checks.lenient import as_object
+from occystrap_checks.lenient import as_object, as_text
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl, shown
 from occystrap_core.model.media_types import DOCKER_SCHEMA1
 
@@ -29,7 +29,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class ConfigDescriptor(Examination):
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
         manifest = image.manifest.json or {}
-        if manifest.get("mediaType") in _WITHOUT_CONFIG or manifest.get("schemaVersion") == 1:
+        if as_text(manifest.get("mediaType")) in _WITHOUT_CONFIG or manifest.get("schemaVersion") == 1:
             return ()
         config = as_object(manifest.get("config"))
         if not config.get("digest"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_checks.graph.document_length import MOST, length_of
-from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Role, Severity, hookimpl
-from occystrap_core.model.media_types import CONFIGS
+from occystrap_checks.lenient import is_image_config
+from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Severity, hookimpl
 
 
 @hookimpl
@@ -27,6 +27,6 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class ConfigTooBig(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         length = length_of(document)
-        if document.role is not Role.CONFIG or length <= MOST or document.reference.get("mediaType") not in CONFIGS:
+        if length <= MOST or not is_image_config(document):
             return ()
         return (Remark(f"the config is {length} bytes long; podman, skopeo and cri-o read {MOST}"),)

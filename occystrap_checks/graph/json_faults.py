@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from occystrap_checks.lenient import is_image_config
 from occystrap_core.contracts import FoundDocument, Role
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import InvalidJson
-from occystrap_core.model.media_types import CONFIGS
 
 _BOM = b"\xef\xbb\xbf"
 LARGEST_EXACT = 2**53
@@ -34,7 +34,7 @@ def faults_of(document: FoundDocument) -> JsonFaults:
 
 
 def _must_be_json(document: FoundDocument) -> bool:
-    return document.role is not Role.CONFIG or document.reference.get("mediaType") in CONFIGS
+    return document.role is not Role.CONFIG or is_image_config(document)
 
 
 @lru_cache(maxsize=2)

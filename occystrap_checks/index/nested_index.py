@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_checks.lenient import as_list, as_object
+from occystrap_checks.lenient import as_list, as_object, as_text
 from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Role, Severity, hookimpl
 from occystrap_core.model.media_types import INDEXES
 
@@ -28,5 +28,5 @@ class NestedIndex(Examination):
         if document.role is not Role.INDEX:
             return
         for number, entry in enumerate(as_list(as_object(document.json).get("manifests"))):
-            if as_object(entry).get("mediaType") in INDEXES:
+            if as_text(as_object(entry).get("mediaType")) in INDEXES:
                 yield Remark(f"entry {number + 1} of the index is an index itself")

@@ -41,7 +41,7 @@ def image_entries(index: FoundDocument) -> Iterator[tuple[int, Mapping[str, Any]
     """The entries of an index that are images: no attestations, artifacts or indexes."""
     for number, entry in enumerate(as_list(as_object(index.json).get("manifests"))):
         found = as_object(entry)
-        if found.get("mediaType") not in MANIFESTS or found.get("artifactType"):
+        if as_text(found.get("mediaType")) not in MANIFESTS or found.get("artifactType"):
             continue
         if ATTESTED_DIGEST not in as_object(found.get("annotations")):
             yield number, found

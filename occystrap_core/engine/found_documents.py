@@ -135,7 +135,7 @@ class _Finder:
             config=config,
             layers=layers,
             platform=descriptor.platform or _platform(config),
-            is_artifact=not has_tars and (config_type not in media_types.CONFIGS or _lacks_rootfs(config)),
+            is_artifact=not has_tars and (str(config_type) not in media_types.CONFIGS or _lacks_rootfs(config)),
             attests=str(descriptor.annotations.get(ATTESTED_DIGEST, "")),
             parent=parent,
         )

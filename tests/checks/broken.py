@@ -99,4 +99,4 @@ def _entry(child: Content) -> dict[str, Any]:
 
 
 def _dumped(obj: object) -> bytes:
-    return json.dumps(obj, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(obj, separators=(",", ":")).encode()
