@@ -8,8 +8,13 @@ from collections.abc import Iterable
 from occystrap_checks.wording import Tally, counted
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, View, hookimpl
 
+_SUSPECT = re.compile(
+    rb"""[\\:*?"<>|/. \0](?:(?<=[\\:*?"<>|])|(?<=[. ])[/\0]|(?<=[/\0])[CPANLcpanl][ORUPorup][NXLMTnxlmt][1-9]?[./\0])"""
+)
+"""What may be refused, in a form that very many names are searched for fast."""
+
 _REFUSED = re.compile(
-    rb"""[\\:*?"<>|]|[^./\0][. ](?=[/\0])|(?i:(?<=[/\0])(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?=[./\0]))"""
+    rb"""[\\:*?"<>|]|[. ](?=[/\0])|(?<=[/\0])(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?=[./\0])""", re.IGNORECASE
 )
 
 
@@ -33,8 +38,9 @@ class WindowsNames(Examination):
         tally = Tally()
         for layer in range(len(view.facts)):
             listing = view.listing(layer)
-            for number in listing.matching(_REFUSED):
-                if view.is_final(layer, number):
-                    tally.add(listing.path(number))
+            for number in listing.matching(_SUSPECT):
+                path = listing.path(number)
+                if view.is_final(layer, number) and _REFUSED.search(b"\0" + path + b"\0"):
+                    tally.add(path)
         if tally.count:
             yield Remark(f"{counted(tally.count, 'path')} that Windows cannot store: {tally}")
