@@ -6,6 +6,8 @@ import os
 import threading
 import time
 
+import pytest
+
 from occystrap_core.kit.certificates import self_signed, server_context
 from occystrap_core.kit.distribution.server import DistributionApi, DistributionServer, Limits, PushedImages
 from tests.server.conftest import RawClient, Served
@@ -68,3 +70,17 @@ def test_closing_ends_every_thread_and_file() -> None:
     for client in clients:
         client.close()
     assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_a_machine_without_another_thread_turns_one_away(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    refusals = [RuntimeError("can't start new thread")]
+
+    def no_thread(self: threading.Thread) -> None:
+        if refusals:
+            raise refusals.pop()
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    assert served.client().is_closed()
+    assert served.ask("GET", "/v2/").status == 200

@@ -119,7 +119,11 @@ class DistributionServer:
         thread = threading.Thread(target=self._serve, args=(connection,), name="registry", daemon=True)
         with self._lock:
             self._connections[connection] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread to spare
+            self._forget(connection)
+            connection.close()
 
     def _wait_for_room(self) -> bool:
         """For a moment only: nobody else is let in meanwhile."""
@@ -144,5 +148,8 @@ class DistributionServer:
         try:
             connection.serve()
         finally:
-            with self._lock:
-                del self._connections[connection]
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        with self._lock:
+            del self._connections[connection]
