@@ -117,7 +117,7 @@ class TestAFullDisk:
 
 
 class TestKilled:
-    @everywhere
+    @pytest.mark.parametrize("destination", [DESTINATIONS[0], *DESTINATIONS[2:]], ids=["tar", "ocidir", "dir"])
     def test_at_any_moment(self, tmp_path: Path, start: Start, destination: str) -> None:
         """Nothing ever stands under the final name but the whole image, and the next run tidies up."""
         expected = tmp_path / "expected"
@@ -276,7 +276,7 @@ class TestStandardOutput:
 
     def test_a_reader_of_results_that_goes_away(self, tmp_path: Path, start: Start) -> None:
         """`| head -1`: the image is there all the same, and nobody complains."""
-        source = "sample://?files=20000&size=1"
+        source = "sample://?files=5000&size=1"
         search = ("-f", "search:pattern=*")
         process = start("process", source, f"tar://{tmp_path}/a.tar", *search, stdout=subprocess.PIPE)
         assert process.stdout

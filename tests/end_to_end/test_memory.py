@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.media_types import OCI_LAYER, Family
 from occystrap_core.streams.tar import make_entry
-from occystrap_core.testing.build import BuiltLayer, build_image
+from occystrap_core.testing.build import BuiltLayer, build_image, layer_tar
 from tests.end_to_end.images import write_layout
 from tests.peers import Registry
 
@@ -95,3 +97,25 @@ def test_a_bomb_is_unpacked_piece_by_piece(room: Path) -> None:
     source = write_layout(room / "in", build_image([layer], family=Family.OCI))
     assert peak("process", source, f"tar://{room}/a.tar", code=3) < LIMIT
     assert not (room / "a.tar").exists()
+
+
+def test_several_layers_at_a_time_in_and_out_of_zstd(room: Path) -> None:
+    many = ("-j", "8", "--temp-dir", str(room))
+    sample, zstd = "sample://?layers=8&files=2&size=8M", ("--compression", "zstd")
+    assert peak("process", f"{sample}&compression=gzip", f"ocidir://{room}/a:1", *zstd, *many) < LIMIT
+    assert peak("process", f"ocidir://{room}/a:1", f"ocidir://{room}/b:1", *NORMALIZE, *many) < LIMIT
+    assert peak("process", f"ocidir://{room}/a:1", f"tar://{room}/a.tar", "--verify-full", *many) < LIMIT
+    assert peak("process", f"ocidir://{room}/a:1", f"ocidir://{room}/c:1", "--compression", "gzip", *many) < LIMIT
+
+
+def test_large_windows_one_after_the_other(room: Path) -> None:
+    """Four at a time would need 128 MB."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=25)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters)
+    layers = []
+    for number in range(4):
+        tar = layer_tar(make_entry(b"noise", body=random.Random(number).randbytes(40 * MEGABYTE)))
+        blob = compressor.compress(tar)
+        layers.append(BuiltLayer(Descriptor(f"{OCI_LAYER}+zstd", Digest.of(blob), len(blob)), blob, tar, Digest.of(tar)))
+    source = write_layout(room / "in", build_image(layers, family=Family.OCI))
+    assert peak("process", source, f"tar://{room}/a.tar", "-j", "4") < LIMIT
