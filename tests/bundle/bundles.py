@@ -24,7 +24,7 @@ from occystrap_outputs.oci.verifier import BundleVerifier
 from tests import peers
 from tests.builtins.parts import open_destination
 
-_TOOLS = ("sh", "cat", "id", "env", "pwd", "touch", "hostname", "ls")
+_TOOLS = ("sh", "cat", "id", "touch", "hostname", "ls", "rm", "mkdir", "ln")
 
 
 def image(*layers: Sequence[Member] | bytes, **settings: Any) -> BuiltImage:
