@@ -49,6 +49,9 @@ class DockerInput:
         assert self._archive is not None
         yield from self._archive.chunks(member)
 
+    def interrupt(self) -> None:
+        self.client.interrupt()
+
     def close(self) -> None:
         if self._archive:
             self._archive.close()

@@ -102,6 +102,11 @@ class DockerOutput:
         details = {"daemon": self._client.endpoint.location}
         return Receipt("docker", f"docker://{name}{query}", name, root, details)
 
+    def interrupt(self) -> None:
+        self._client.interrupt()
+
     def abort(self) -> None:
+        """The daemon is cut off, whatever it is waiting for: what it has by then is no archive."""
+        self._client.interrupt()
         self._writer.abort()
         self._client.close()

@@ -4,10 +4,12 @@ daemons that cannot run here."""
 from __future__ import annotations
 
 import json
+import select
 import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,13 +29,15 @@ NAME = "ns/app:v1"
 @dataclass
 class Daemon:
     """`images` are what inspect says and what export sends, by name. `break_export` cuts the
-    connection in the middle, `load_says` is what it answers to a load; `loaded` is what came."""
+    connection in the middle, `stalls` reads no further, `load_says` is what it answers to a load;
+    `loaded` is what came."""
 
     socket: Path
     images: dict[str, tuple[Mapping[str, Any], bytes]] = field(default_factory=dict)
     version: Mapping[str, Any] = field(default_factory=lambda: {"Version": "29.0.0"})
     info: Mapping[str, Any] = field(default_factory=lambda: {"Driver": "overlay2", "DriverStatus": None})
     break_export: bool = False
+    stalls: bool = False
     load_status: int = 200
     load_says: bytes = b'{"stream":"Loaded image: ns/app:v1\\n"}\n'
     loaded: list[bytes] = field(default_factory=list)
@@ -134,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._stream(archive)
 
     def do_POST(self) -> None:
+        while self.daemon.stalls and not _is_cut_off(self.connection):
+            time.sleep(0.02)
         body = self._body()
         self.daemon.asked.append(f"POST {urlsplit(self.path).path}")
         self.daemon.loaded.append(body)
@@ -200,6 +206,12 @@ def running_on_tcp(daemon: Daemon, context: ssl.SSLContext | None) -> Iterator[i
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     with _served(server):
         yield server.server_address[1]
+
+
+def _is_cut_off(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def _handler_of(daemon: Daemon) -> type[BaseHTTPRequestHandler]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from occystrap_core.contracts import Chunk, Severity
+from occystrap_core.contracts import Address, Chunk, OutputContext, Severity, Slot
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import DigestMismatch, InvalidImage, LimitExceeded, OccystrapError, TransferError
+from occystrap_core.model.image import ImageName
 from occystrap_core.model.media_types import Compression
-from occystrap_core.testing.build import BuiltImage, build_image, layer_tar
+from occystrap_core.testing.build import BuiltImage, build_image, build_layer, layer_tar
 from occystrap_core.testing.memory import MemoryInput
+from occystrap_outputs.docker.output import open_output
+from occystrap_outputs.docker.plugin import DockerOutputOptions
 from tests.docker.daemon import NAME, Daemon, docker_24, docker_25, inspected
-from tests.docker.moves import load, members_of, only_entry, read
+from tests.docker.moves import SETTINGS, load, members_of, only_entry, read
 
 LAYERS = [layer_tar((f"file{n}", f"content {n}\n" * 3000)) for n in range(2)]
 
@@ -102,6 +106,20 @@ class TestLoads:
         with pytest.raises(TransferError, match="the disk is gone"):
             load(Breaking(image), NAME, daemon.socket)
         assert daemon.loaded == []
+
+    def test_a_daemon_that_reads_no_further_does_not_keep_us(self, daemon: Daemon) -> None:
+        daemon.stalls = True
+        context = OutputContext(SETTINGS, ImageName("x"))
+        output = open_output(Address("docker", NAME), DockerOutputOptions(str(daemon.socket)), context)
+        blob = build_layer(layer_tar(("big", bytes(16 << 20))), compression=Compression.NONE)
+        pieces = (blob.blob[start : start + 65536] for start in range(0, len(blob.blob), 65536))
+        timer = threading.Timer(0.3, output.interrupt)
+        timer.start()
+        with pytest.raises(TransferError):
+            output.put_blob(pieces, Slot(0, blob.descriptor))
+        assert next(pieces, None) is not None, "it was in the middle"
+        output.abort()
+        timer.join()
 
     def test_no_daemon_is_noticed_before_anything_is_read(self, image: BuiltImage, tmp_path: Path) -> None:
         source = MemoryInput(image)

@@ -98,6 +98,11 @@ class DockerClient:
                     raise TransferError(f"{self.endpoint.name} cannot push {name}: {error}")
                 yield message
 
+    def interrupt(self) -> None:
+        """From any thread: nobody waits for the daemon any longer."""
+        self._questions.interrupt()
+        self._transfers.interrupt()
+
     def close(self) -> None:
         self._questions.close()
         self._transfers.close()
