@@ -43,7 +43,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         needs=Needs.CONTENT,
         why="A file that a later step deletes is still in the layer that brought it: whoever pulls the image can "
         "read it there.",
-        example="COPY id_rsa /root/.ssh/ and later RUN rm /root/.ssh/id_rsa",
+        example="COPY id_rsa /app/.ssh/ and later RUN rm /app/.ssh/id_rsa",
         remedy="Revoke the secret, and build with RUN --mount=type=secret, which leaves nothing behind.",
         head=4096,
         head_of=(

@@ -22,7 +22,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         why="Pulls for that platform fail, and copying the whole index fails for all of them.",
         example="skopeo copy --multi-arch=index-only, or a registry that expired an untagged manifest.",
         remedy="Copy the missing image, too, or write an index of those that are there "
-        "(`occystrap process --platform`).",
+        "(`--platform` of `occystrap process`).",
     )
 
 
