@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from occystrap_core.testing.build import build_image, file, layer_tar
+from occystrap_core.kit.distribution.server import PushedImages
+from occystrap_core.kit.docker_engine.client import DockerClient
+from occystrap_core.kit.docker_engine.endpoint import unix_endpoint
+from occystrap_core.kit.docker_engine.known import find_image
+from occystrap_core.model.errors import TransferError
+from occystrap_core.testing.build import BuiltImage, build_image, file, layer_tar
+from occystrap_inputs.dockerpush.pushing import receive_push
 from tests import peers
 from tests.dockerpush.conftest import IMAGE, Daemon
 
@@ -19,9 +28,8 @@ RunCli = Callable[..., peers.Result]
 NOISE = 24 << 20
 
 
-def large_image() -> object:
-    import random
-
+@cache
+def large_image() -> BuiltImage:
     return build_image([layer_tar(file("noise", random.Random(1).randbytes(NOISE)))])
 
 
@@ -59,7 +67,7 @@ def test_a_daemon_with_another_loopback_is_told_apart(podman: peers.Podman, run_
     ]
     command = ["unshare", "--net", "podman", *where, "system", "service", "--time", "0", f"unix://{path}"]
     daemon = Daemon(path, podman.run, is_podman=True)
-    name = daemon.load(IMAGE, tmp_path)
+    name = daemon.load(IMAGE)
     service = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not path.exists():
@@ -74,7 +82,7 @@ def test_a_daemon_with_another_loopback_is_told_apart(podman: peers.Podman, run_
 
 def test_a_full_disk_ends_it_at_once(daemon: Daemon, run_cli: RunCli, tmp_path: Path) -> None:
     peers.require_root("mounting a small disk")
-    name = daemon.load(large_image(), tmp_path)
+    name = daemon.load(large_image())
     names, small = daemon.names(), tmp_path / "small"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=True)
@@ -91,7 +99,7 @@ def test_a_full_disk_ends_it_at_once(daemon: Daemon, run_cli: RunCli, tmp_path: 
 
 
 def test_an_interruption_takes_everything_back(daemon: Daemon, tmp_path: Path) -> None:
-    image = daemon.load(large_image(), tmp_path)
+    image = daemon.load(large_image())
     names, temp = daemon.names(), tmp_path / "temp"
     temp.mkdir()
     target = tmp_path / "out.tar"
@@ -120,7 +128,7 @@ def test_a_daemon_that_dies_in_the_middle(podman: peers.Podman, tmp_path: Path) 
     target = tmp_path / "out.tar"
     with peers.running_podman_service(podman) as path:
         daemon = Daemon(path, podman.run, is_podman=True)
-        command = ["process", daemon.uri(daemon.load(large_image(), tmp_path)), f"tar://{target}"]
+        command = ["process", daemon.uri(daemon.load(large_image())), f"tar://{target}"]
         running = subprocess.Popen(
             [sys.executable, "-m", "occystrap_core", *command], stderr=subprocess.PIPE, text=True
         )
@@ -131,3 +139,15 @@ def test_a_daemon_that_dies_in_the_middle(podman: peers.Podman, tmp_path: Path) 
         _, errors = running.communicate(timeout=30)
     assert (running.returncode, errors.count("\n")) == (3, 1), errors
     assert errors.startswith("Error: source: ") and not target.exists()
+
+
+def test_a_daemon_that_insists_on_a_known_certificate(podman_service: Daemon, tmp_path: Path) -> None:
+    class OldPodman(DockerClient):
+        def push(self, name, query, login=None):  # type: ignore[no-untyped-def]
+            return super().push(name, {"destination": query["destination"]}, login)
+
+    name = podman_service.load(IMAGE)
+    client, store = OldPodman(unix_endpoint(podman_service.socket)), PushedImages()
+    with closing(client), closing(store), pytest.raises(TransferError, match="certificate") as caught:
+        receive_push(client, find_image(client, [name]), store, None)
+    assert caught.value.hint == "it does not trust a certificate made just now: use docker://"
