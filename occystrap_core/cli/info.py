@@ -28,7 +28,8 @@ def info(session: Session, source: str, sizes: bool) -> None:
     from occystrap_core.cli.rendering import as_json
 
     images = facts_of(session, source, sizes=sizes)
-    session.progress.close()
+    if sizes:
+        session.progress.close()
     if session.json:
         click.echo(as_json(images if session.selection.single is None else images[0]))
         return

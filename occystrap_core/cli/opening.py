@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from occystrap_core.contracts.address import Address
-from occystrap_core.contracts.filter import FilterContext
-from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.options import keys_of, parse_options, split_filter
-from occystrap_core.contracts.output import Output, OutputContext, Receipt
-from occystrap_core.contracts.settings import Settings
-from occystrap_core.contracts.verifier import Verifier
-from occystrap_core.discovery.manager import Plugins
-from occystrap_core.engine.chain import OpenFilter
 from occystrap_core.model.errors import UnknownName, attributed
 
-Opener = Callable[[FilterContext], OpenFilter]
+if TYPE_CHECKING:
+    from occystrap_core.contracts.filter import FilterContext
+    from occystrap_core.contracts.input import Input
+    from occystrap_core.contracts.output import Output, OutputContext, Receipt
+    from occystrap_core.contracts.settings import Settings
+    from occystrap_core.contracts.verifier import Verifier
+    from occystrap_core.discovery.manager import Plugins
+    from occystrap_core.engine.chain import OpenFilter
+
+Opener: TypeAlias = "Callable[[FilterContext], OpenFilter]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def find_filter(plugins: Plugins, text: str) -> Opener:
     spec = plugins.filter_spec(name)
     options: object = parse_options(spec.options, pairs, f"filter {name!r}", escaped=True)
     opener = plugins.implementation(spec)
+    from occystrap_core.engine.chain import OpenFilter  # commands without filters do without
 
     def open_filter(context: FilterContext) -> OpenFilter:
         with attributed(f"filter {name!r}"):

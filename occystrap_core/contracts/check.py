@@ -24,29 +24,12 @@ from typing import Any, Protocol
 
 from occystrap_core.contracts.entry import Entry
 from occystrap_core.contracts.finding import Severity, Where
+from occystrap_core.contracts.needs import Needs as Needs
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import OccystrapError
 from occystrap_core.model.media_types import Compression
 from occystrap_core.model.platform import Platform
-
-
-class Needs(StrEnum):
-    """What a rule needs to be read, from cheap to dear. `--fast` runs DOCUMENTS only."""
-
-    DOCUMENTS = "documents"
-    LAYERS = "layers"
-    HEADERS = "headers"
-    CONTENT = "content"
-
-
-class Entries(StrEnum):
-    """Which entries a rule wants to see: all of its kinds; of those the few with extended headers,
-    a sparse map or anything but ASCII in their header; or whiteouts."""
-
-    ALL = "all"
-    EXTENDED = "extended"
-    WHITEOUTS = "whiteouts"
 
 
 class Stage(StrEnum):

@@ -12,7 +12,6 @@ what was probably meant. A value is what its field's type says and nothing else:
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -189,6 +188,8 @@ def _read_choice(choices: type[Enum], text: str, where: str) -> Enum:
 def _suggestion(key: str, names: Mapping[str, str]) -> str:
     if not names:
         return "it has no options"
+    import difflib  # only a mistake needs it
+
     close = difflib.get_close_matches(canonical(key), names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"its options are {', '.join(sorted(set(names.values())))}"
 

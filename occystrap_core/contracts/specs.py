@@ -13,9 +13,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from occystrap_core.contracts.check import Entries, Needs
-from occystrap_core.contracts.finding import Severity
+from occystrap_core.contracts.needs import Entries, Needs
+
+if TYPE_CHECKING:
+    from occystrap_core.contracts.finding import Severity
 
 PLUGIN_API = 1
 """The contract version. A plugin made for a newer one is refused with a clear text."""

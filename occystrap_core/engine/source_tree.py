@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.input import Input
-from occystrap_core.contracts.output import Output
 from occystrap_core.engine.documents import children_of, read_image, read_manifest_or_index
 from occystrap_core.engine.selection import Selection, best_answers
 from occystrap_core.model.descriptor import Descriptor
@@ -14,6 +14,9 @@ from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, a
 from occystrap_core.model.image import ATTESTED_DIGEST, Image, Index
 from occystrap_core.model.media_types import INDEXES
 from occystrap_core.model.platform import Platform
+
+if TYPE_CHECKING:
+    from occystrap_core.contracts.output import Output
 
 MAX_DEPTH = 8
 MAX_NODES = 1024
