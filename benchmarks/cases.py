@@ -142,6 +142,15 @@ def normalize_to_registry(bench: Bench) -> Result:
     return Result("registry to registry, normalize-timestamps", runs, promises)
 
 
+def registry_to_zstd(bench: Bench) -> Result:
+    source = f"{bench.host}/bench/packages:latest"
+    many = ("--compression", "zstd", "-j", "8")
+    runs = bench.measured(
+        {"occystrap": lambda: bench.ours(f"registry://{source}", f"ocidir://{bench.target()}", *many)}
+    )
+    return Result("registry to ocidir, as zstd, eight at a time", runs, [memory(runs)])
+
+
 def exclude_small_files(bench: Bench) -> Result:
     source = f"{bench.host}/bench/small:latest"
     exclude = ("-f", "exclude:pattern=*.pyc")
@@ -200,6 +209,7 @@ CASES = (
     registry_to_ocidir,
     registry_to_tar,
     normalize_to_registry,
+    registry_to_zstd,
     exclude_small_files,
     one_large_layer,
     one_large_layer_recompressed,
