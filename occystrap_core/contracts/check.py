@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from occystrap_core.contracts.entry import Entry
 from occystrap_core.contracts.finding import Severity, Where
+from occystrap_core.contracts.needs import Entries as Entries
 from occystrap_core.contracts.needs import Needs as Needs
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
