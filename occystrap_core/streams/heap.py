@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
-_KEPT, _LARGEST = 64 << 20, 16 << 20
+_KEPT = 64 << 20
+# Above the largest chunk. What is larger (a window, a job of zstd) lives as long as a layer, and freed in
+# one thread's heap it would be of no use to the threads of the next layer.
+_LARGEST = 2 << 20
 
 
 def keep_freed_pages() -> bool:
