@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -470,3 +471,60 @@ def test_importing_the_streams_loads_no_codec_library() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def with_window(data: bytes, log: int) -> bytes:
+    parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=log, write_content_size=False)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()  # which knows no size
+    return compressor.compress(data) + compressor.flush()
+
+
+def test_large_windows_take_turns() -> None:
+    data, events = with_window(BIG, 25), []
+
+    def read(name: str) -> None:
+        for _ in inflate(cut(data, 5000), Compression.ZSTD):
+            events.append(name)
+            time.sleep(0.002)
+
+    threads = [threading.Thread(target=read, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(events[: len(events) // 2])) == len(set(events[len(events) // 2 :])) == 1
+
+
+def test_small_windows_do_not_wait() -> None:
+    streams = [iter(inflate(cut(with_window(BIG, 23), 5000), Compression.ZSTD)) for _ in range(3)]
+    started = time.monotonic()
+    assert all(next(stream) for stream in streams)
+    assert time.monotonic() - started < 0.5
+
+
+def test_two_large_windows_that_are_read_in_step_do_not_wait_for_each_other() -> None:
+    data = with_window(BIG, 25)
+    streams = [inflate(cut(data, 5000), Compression.ZSTD) for _ in range(2)]
+    assert all(one == other for one, other in zip(*streams, strict=True))
+
+
+@pytest.mark.parametrize("leave", ["close", "forget"])
+def test_a_large_window_that_nobody_reads_any_more_is_free(leave: str) -> None:
+    data = with_window(BIG, 25)
+    abandoned = inflate(cut(data, 5000), Compression.ZSTD)
+    next(abandoned)
+    if leave == "close":
+        abandoned.close()
+    del abandoned
+    started = time.monotonic()
+    assert inflated(data, Compression.ZSTD) == BIG
+    assert time.monotonic() - started < 0.9
+
+
+def test_a_damaged_frame_frees_its_large_window() -> None:
+    data = with_window(BIG, 25)
+    with pytest.raises(CorruptStream):
+        inflated(data[:-5], Compression.ZSTD)
+    started = time.monotonic()
+    assert inflated(data, Compression.ZSTD) == BIG
+    assert time.monotonic() - started < 0.9

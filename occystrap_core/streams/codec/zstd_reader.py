@@ -13,6 +13,7 @@ import zstandard
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.errors import CorruptStream, LimitExceeded
 from occystrap_core.streams.codec import zstd_format
+from occystrap_core.streams.codec.large_windows import LARGE, WindowTurn
 from occystrap_core.streams.codec.limits import InflateLimits, Meter
 from occystrap_core.streams.codec.notes import StreamNotes
 from occystrap_core.streams.codec.source import Source
@@ -24,10 +25,11 @@ _PIECE = 4 * zstd_format.LARGEST_BLOCK
 def inflate_zstd(chunks: Iterable[Chunk], limits: InflateLimits, notes: StreamNotes) -> Generator[bytes, None, None]:
     meter = Meter(limits)
     decompressor = zstandard.ZstdDecompressor(max_window_size=limits.max_window)
-    with reading(chunks) as incoming:
+    with reading(chunks) as incoming, WindowTurn() as turn:
         source = Source(incoming, meter, "zstd")
         try:
-            for piece in filter(None, _frames(source, decompressor, limits, notes)):
+            for piece in filter(None, _frames(source, decompressor, limits, notes, turn)):
+                turn.moved()
                 meter.passed(len(piece))
                 yield piece
         except zstandard.ZstdError as error:
@@ -35,7 +37,11 @@ def inflate_zstd(chunks: Iterable[Chunk], limits: InflateLimits, notes: StreamNo
 
 
 def _frames(
-    source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits, notes: StreamNotes
+    source: Source,
+    decompressor: zstandard.ZstdDecompressor,
+    limits: InflateLimits,
+    notes: StreamNotes,
+    turn: WindowTurn,
 ) -> Iterator[bytes]:
     while True:
         notes.trailing_junk = notes.members > 0
@@ -46,7 +52,7 @@ def _frames(
             _skip(source)
         elif magic == zstd_format.MAGIC:
             notes.members += 1
-            yield from _frame(source, decompressor, limits, notes)
+            yield from _frame(source, decompressor, limits, notes, turn)
         else:
             raise CorruptStream("the zstd data is damaged: no frame begins where one should")
         if not source.has_more():
@@ -59,7 +65,11 @@ def _skip(source: Source) -> None:
 
 
 def _frame(
-    source: Source, decompressor: zstandard.ZstdDecompressor, limits: InflateLimits, notes: StreamNotes
+    source: Source,
+    decompressor: zstandard.ZstdDecompressor,
+    limits: InflateLimits,
+    notes: StreamNotes,
+    turn: WindowTurn,
 ) -> Iterator[bytes]:
     first = source.exactly(1)
     rest = source.exactly(zstd_format.header_length(first[0]))
@@ -67,6 +77,8 @@ def _frame(
     notes.window = max(notes.window, window)
     if window > limits.max_window:
         raise LimitExceeded(f"a zstd frame asks for a window of {window} bytes, the limit is {limits.max_window}")
+    if window > LARGE:
+        turn.ask()
     frame = decompressor.decompressobj(write_size=_PIECE)
     frame.decompress(zstd_format.MAGIC + first + rest)
     last = False
