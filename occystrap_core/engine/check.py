@@ -20,6 +20,7 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.contracts.specs import CheckSpec
+from occystrap_core.engine.at_a_time import layers_read_at_a_time
 from occystrap_core.engine.content_peek import Examiner
 from occystrap_core.engine.found_documents import FoundImages, find_documents
 from occystrap_core.engine.layer_records import LayerRecords
@@ -120,7 +121,8 @@ class _Run:
         stop = Stop(self.request.source)
         threads = max(1, -(-(os.cpu_count() or 1) // max(1, min(len(new), self.request.settings.parallel))))
         scans = [self._scan(image, layer, stop, threads) for layer in new.values()]
-        workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
+        descriptors = (layer.descriptor for layer in new.values())
+        workers = layers_read_at_a_time(self.request.source, self.request.settings, descriptors)
         done = run_all(LayerScan.run, scans, workers, stop)
         for key, scan, facts in zip(new, scans, done, strict=True):
             self._scans[key] = (facts, scan.records)

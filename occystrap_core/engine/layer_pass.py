@@ -106,11 +106,8 @@ class LayerPass:
         with Spool(self.settings.temp_dir) as aside, contextlib.closing(self._verified_blob()) as blob:
             chain = Chain(steps, self._measured, probing=True)
             teed = _teed(blob, aside) if self._needs_aside(steps) else blob
-            try:
-                with contextlib.closing(self._inflated(teed)) as plain:
-                    source = self._measured(plain)
-                    _drain(chain.run(source))
-            except FirstChange:
+            if (source := self._untouched(chain, teed)) is None:
+                del chain, teed
                 again = begin(self.filters, self.plan.layer, self.plan.image)
                 return replace(self, plan=self.plan.changed)._streamed(again, joined(aside.chunks(), blob))
             self._require_diff_id(source.digest)
@@ -118,6 +115,15 @@ class LayerPass:
             stats = chain.census.stats(source.size, source.size)
             sealed = replace(sealed, uncompressed_size=source.size, stats=stats)
             return PassResult(sealed, self._stages(chain, sealed, source))
+
+    def _untouched(self, chain: Chain, blob: Iterable[Chunk]) -> Measured | None:
+        with contextlib.closing(self._inflated(blob)) as plain:
+            source = self._measured(plain)
+            try:
+                _drain(chain.run(source))
+            except FirstChange:
+                return None
+        return source
 
     def _needs_aside(self, steps: tuple[Step, ...]) -> bool:
         if self.output is None:

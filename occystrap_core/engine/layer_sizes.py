@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
+from occystrap_core.engine.at_a_time import layers_read_at_a_time
 from occystrap_core.engine.layer_reading import LayerReading
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.model.digest import Digest
@@ -42,5 +43,5 @@ def measure_layers(
         task.done()
         return LayerSize(reading.compression, reading.size, reading.entries)
 
-    workers = settings.parallel if source.traits.concurrent else 1
+    workers = layers_read_at_a_time(source, settings, (layer.descriptor for layer in layers.values()))
     return dict(zip(layers, run_all(measure, list(layers.values()), workers, stop), strict=True))

@@ -10,6 +10,7 @@ from occystrap_core.contracts.entry import DIRECTORY, HARDLINK, REGULAR
 from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
+from occystrap_core.engine.at_a_time import layers_read_at_a_time
 from occystrap_core.engine.layer_reading import LayerReading, remember
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.merged_view import MergedView
@@ -24,7 +25,8 @@ def read_merged(source: Input, image: Image, settings: Settings, progress: Progr
     records = [LayerRecords(layer.position) for layer in image.layers]
     stop = Stop(source)
     jobs = [_Job(source, layer, records[layer.position], stop, progress) for layer in image.layers if layer.is_tar]
-    run_all(_Job.run, jobs, settings.parallel if source.traits.concurrent else 1, stop)
+    workers = layers_read_at_a_time(source, settings, (job.layer.descriptor for job in jobs))
+    run_all(_Job.run, jobs, workers, stop)
     return MergedView(records, ())
 
 

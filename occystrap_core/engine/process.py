@@ -11,6 +11,7 @@ from occystrap_core.contracts.filter import FilterReport, StageLayer
 from occystrap_core.contracts.output import Output, OutputContext, Receipt
 from occystrap_core.contracts.verifier import Written, WrittenImage
 from occystrap_core.engine.assemble import AssembledImage, assemble_image, assemble_index
+from occystrap_core.engine.at_a_time import layers_written_at_a_time
 from occystrap_core.engine.chain import OpenFilter
 from occystrap_core.engine.layer_pass import PassResult
 from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
@@ -115,9 +116,10 @@ class _Run:
     def _transfer(self, images: Sequence[Image]) -> None:
         first = sum(len(done.layers) for done in self.assembled.values())
         plans = list(plan_layers(images, self.output.traits, self.request.source.traits.unpacked, first))
+        filtered = bool(self.request.filters)
+        workers = layers_written_at_a_time(self.request.source, self.request.settings, plans, filtered)
         stop = Stop(self.request.source, self.output)
-        transfer = LayerTransfer(self.request, self.output, stop, _threads_each(self.request, plans))
-        workers = self.request.settings.parallel if self.request.source.traits.concurrent else 1
+        transfer = LayerTransfer(self.request, self.output, stop, _threads_each(plans, workers))
         results = iter(run_all(transfer.run, plans, workers, stop))
         self.notes.extend(sorted(transfer.notes))
         if self.request.filters:
@@ -204,7 +206,7 @@ def _unfiltered(plans: Sequence[LayerPlan]) -> Iterator[str]:
             yield f"{plan} is {plan.layer.descriptor.media_type or 'of no type'}: it goes past the filters as it is"
 
 
-def _threads_each(request: Request, plans: Sequence[LayerPlan]) -> int:
+def _threads_each(plans: Sequence[LayerPlan], workers: int) -> int:
     """Compression threads for each layer: all for a single one, fewer as more layers run at once."""
     cores = os.cpu_count() or 1
-    return max(1, -(-cores // max(1, min(len(plans), request.settings.parallel))))
+    return max(1, -(-cores // max(1, min(len(plans), workers))))

@@ -11,6 +11,7 @@ from occystrap_core.contracts.entry import REGULAR, Entry
 from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
+from occystrap_core.engine.at_a_time import layers_read_at_a_time
 from occystrap_core.engine.content_match import ContentMatch, first_match
 from occystrap_core.engine.in_turn import in_turn
 from occystrap_core.engine.layer_reading import LayerReading, Tap, remember
@@ -111,7 +112,8 @@ def _side_by_side(
     stop = Stop(request.source)
     for each in searches:
         each.tap = _tap(request, each.layer, stop)
-    workers = request.settings.parallel if request.source.traits.concurrent else 1
+    descriptors = (each.layer.descriptor for each in searches)
+    workers = layers_read_at_a_time(request.source, request.settings, descriptors)
     with closing(in_turn(_LayerSearch.hits, searches, workers, stop)) as turns:
         for each, hits in turns:
             yield each.layer, hits

@@ -116,7 +116,7 @@ class SampleInput:
         return self._measured[layer]
 
     def _stored(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        return deflate(chunks, self._recipe.compression)
+        return deflate(chunks, self._recipe.compression, threads=1)
 
 
 def _history(recipe: Recipe) -> list[dict[str, Any]]:
@@ -124,4 +124,7 @@ def _history(recipe: Recipe) -> list[dict[str, Any]]:
         {"created": CREATED, "created_by": f"COPY layer{position} /usr/share/layer{position}"}
         for position in range(recipe.layers)
     ]
-    return [*copies, {"created": CREATED, "created_by": "LABEL org.opencontainers.image.title=sample", "empty_layer": True}]
+    return [
+        *copies,
+        {"created": CREATED, "created_by": "LABEL org.opencontainers.image.title=sample", "empty_layer": True},
+    ]

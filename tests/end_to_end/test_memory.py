@@ -101,7 +101,7 @@ def test_a_bomb_is_unpacked_piece_by_piece(room: Path) -> None:
 
 def test_several_layers_at_a_time_in_and_out_of_zstd(room: Path) -> None:
     many = ("-j", "8", "--temp-dir", str(room))
-    sample, zstd = "sample://?layers=8&files=2&size=8M", ("--compression", "zstd")
+    sample, zstd = "sample://?layers=8&files=1&size=10M", ("--compression", "zstd")
     assert peak("process", f"{sample}&compression=gzip", f"ocidir://{room}/a:1", *zstd, *many) < LIMIT
     assert peak("process", f"ocidir://{room}/a:1", f"ocidir://{room}/b:1", *NORMALIZE, *many) < LIMIT
     assert peak("process", f"ocidir://{room}/a:1", f"tar://{room}/a.tar", "--verify-full", *many) < LIMIT
@@ -116,6 +116,8 @@ def test_large_windows_one_after_the_other(room: Path) -> None:
     for number in range(4):
         tar = layer_tar(make_entry(b"noise", body=random.Random(number).randbytes(40 * MEGABYTE)))
         blob = compressor.compress(tar)
-        layers.append(BuiltLayer(Descriptor(f"{OCI_LAYER}+zstd", Digest.of(blob), len(blob)), blob, tar, Digest.of(tar)))
+        layers.append(
+            BuiltLayer(Descriptor(f"{OCI_LAYER}+zstd", Digest.of(blob), len(blob)), blob, tar, Digest.of(tar))
+        )
     source = write_layout(room / "in", build_image(layers, family=Family.OCI))
     assert peak("process", source, f"tar://{room}/a.tar", "-j", "4") < LIMIT
