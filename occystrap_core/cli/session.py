@@ -128,12 +128,12 @@ class Session:
 
         named = [name for name in ("os", "architecture", "variant") if self.given(name)]
         several, everything = self.value("platform"), self.value("all_platforms")
-        if several and (everything or named):
-            rival = "all-platforms" if everything else named[0]
-            raise UsageError(f"--platform and --{rival} cannot both be given")
+        ways = [*(["platform"] if several else ()), *(["all-platforms"] if everything else ()), *named[:1]]
+        if len(ways) > 1:
+            raise UsageError(f"--{ways[0]} and --{ways[1]} cannot both be given")
         parts = [self.value("os"), self.value("architecture"), self.value("variant")]
         texts = several or ["/".join(part for part in parts if part)]
-        return Selection(tuple(dict.fromkeys(map(Platform.parse, texts))), everything)
+        return Selection(tuple(dict.fromkeys(map(Platform.parse, texts))), everything, explicit=bool(several or named))
 
     @property
     def depth(self) -> Depth | None:

@@ -11,7 +11,7 @@ from occystrap_core.contracts.check import FoundDocument, ImageUnderCheck, Layer
 from occystrap_core.contracts.finding import Where
 from occystrap_core.contracts.input import Input
 from occystrap_core.engine.documents import agreed_media_type, children_of
-from occystrap_core.engine.selection import Selection, best_answers
+from occystrap_core.engine.selection import Selection, best_answers, no_match
 from occystrap_core.engine.source_tree import MAX_DEPTH, MAX_NODES
 from occystrap_core.model import media_types, strict_json
 from occystrap_core.model.descriptor import Descriptor
@@ -49,7 +49,16 @@ def find_documents(source: Input, selection: Selection) -> FoundImages:
         finder.documents.append(FoundDocument(Role.MANIFEST, Where(), {}, None, error, None))
     else:
         finder.manifest_or_index(root, {}, (), None)
+        _require_named_platform(finder.images, selection)
     return FoundImages(tuple(finder.documents), tuple(finder.images))
+
+
+def _require_named_platform(images: list[ImageUnderCheck], selection: Selection) -> None:
+    """Of a single image; an index was searched for it."""
+    for image in images:
+        single = image.parent is None and not image.is_artifact
+        if single and selection.explicit and image.platform and not selection.answered_by(image.platform):
+            raise no_match(selection, [image.platform])
 
 
 @dataclass(slots=True)
@@ -102,8 +111,7 @@ class _Finder:
         for platform in self.selection.platforms:
             answers = best_answers(platform, named)
             if not answers and not unnamed:
-                offered = ", ".join(sorted({str(each) for _, each in named if not each.is_unknown})) or "none"
-                raise NotFound(f"no image for {platform}", side="source", hint=f"it has {offered}")
+                raise no_match(platform, [each for _, each in named if not each.is_unknown])
             chosen += answers[:1]
         return [(child, entry) for child, entry in children if any(child is each for each in chosen)]
 

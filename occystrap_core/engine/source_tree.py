@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.input import Input
 from occystrap_core.engine.documents import children_of, read_image, read_manifest_or_index
-from occystrap_core.engine.selection import Selection, best_answers
+from occystrap_core.engine.selection import Selection, best_answers, no_match
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, attributed
+from occystrap_core.model.errors import InvalidImage, LimitExceeded, attributed
 from occystrap_core.model.image import ATTESTED_DIGEST, Image, Index
 from occystrap_core.model.media_types import INDEXES
 from occystrap_core.model.platform import Platform
@@ -30,7 +30,7 @@ def read_tree(source: Input, selection: Selection, *, copying: bool = True) -> t
     with attributed("source"):
         root = source.root()
     own = source.traits.platform
-    reader = _TreeReader(source, Selection((own,)) if own else selection, copying)
+    reader = _TreeReader(source, Selection((own,), explicit=True) if own else selection, copying)
     tree = reader.read(root)
     return tree, (*told_by(source), *reader.notes)
 
@@ -53,7 +53,7 @@ class _TreeReader:
         document = self._document(root, ())
         if document.media_type not in INDEXES:
             image = read_image(self.source, root, document)
-            self._note_other_platform(image)
+            self._require_its_platform(image)
             return image
         if wanted := self.selection.single:
             return self._one_image(root, document, wanted)
@@ -65,7 +65,7 @@ class _TreeReader:
         candidates = self._candidates(root, document, ())
         answers = best_answers(wanted, candidates)
         if not answers:
-            raise _no_match(str(wanted), [platform for _, platform in candidates])
+            raise no_match(wanted, [platform for _, platform in candidates])
         chosen = answers[0]
         attestations = sum(self._attests_any(child, {str(chosen.digest)}) for child in self._children(root, document))
         if attestations and self.copying:
@@ -156,22 +156,18 @@ class _TreeReader:
         present = [image.platform for image in index.images() if image.platform and not image.attests]
         for wanted in self.selection.platforms:
             if not any(platform.answers(wanted) for platform in present):
-                raise _no_match(str(wanted), [platform for _, platform in self._all_candidates(index)])
+                raise no_match(wanted, [platform for _, platform in self._all_candidates(index)])
 
     def _all_candidates(self, index: Index) -> list[tuple[Descriptor, Platform]]:
         return self._candidates(index.descriptor, self._document(index.descriptor, ()), ())
 
-    def _note_other_platform(self, image: Image) -> None:
+    def _require_its_platform(self, image: Image) -> None:
         platform = image.platform
-        if self.selection.everything or image.is_artifact or platform is None:
+        if image.is_artifact or platform is None or self.selection.answered_by(platform):
             return
-        if not any(platform.answers(wanted) for wanted in self.selection.platforms):
-            self.notes.append(f"the source is a single image for {platform}, not for {self.selection}")
-
-
-def _no_match(wanted: str, offered: list[Platform]) -> NotFound:
-    names = ", ".join(sorted({str(platform) for platform in offered})) or "none"
-    return NotFound(f"no image for {wanted}", side="source", hint=f"it has {names}")
+        if self.selection.explicit:
+            raise no_match(self.selection, [platform])
+        self.notes.append(f"the source is a single image for {platform}, not for {self.selection}")
 
 
 def _pruned(document: Document, survivors: list[int]) -> Document:

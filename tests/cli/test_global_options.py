@@ -145,6 +145,7 @@ def test_commands_below_a_group_take_them_too(show: Any, run: Run) -> None:
         ("--platform", "linux"),
         ("--platform", "linux/amd64", "--os", "linux"),
         ("--platform", "linux/amd64", "--all-platforms"),
+        ("--architecture", "arm64", "--all-platforms"),
         ("--password", "x", "--password-stdin"),
     ],
 )

@@ -163,6 +163,15 @@ def test_a_broken_verifier_is_a_warning_unless_strict(run: Run, site: Site, tmp_
     assert not (tmp_path / "strict.tar").exists()
 
 
+def test_a_single_image_is_for_the_platform_that_is_named(run: Run, tmp_path: Path) -> None:
+    windows = ("process", "sample://?platforms=windows/amd64", f"ocidir://{tmp_path}/w")
+    assert "Warning: the source is a single image for windows/amd64, not for linux/amd64" in run(*windows).err
+    for named in (("--platform", "linux/amd64"), ("--os", "linux"), ("--architecture", "amd64")):
+        ran = run(*windows, *named)
+        assert (ran.code, ran.err) == (3, "Error: source: no image for linux/amd64 (it has windows/amd64)\n")
+    assert run(*windows, "--platform", "linux/amd64", "--platform", "windows/amd64").code == 0
+
+
 def test_another_platform_than_the_default(run: Run, tmp_path: Path) -> None:
     source = "sample://?platforms=linux/amd64,linux/arm64"
     one = parsed(run("process", source, f"ocidir://{tmp_path}/one", "--architecture", "arm64", "-O", "json"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from occystrap_core.engine.found_documents import find_documents
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidImage, NotFound, UsageError
@@ -100,11 +102,25 @@ def test_a_single_image_for_another_platform_is_taken_and_said() -> None:
     assert outcome.notes == ("the source is a single image for linux/arm64/v8, not for linux/amd64",)
 
 
-def test_a_single_image_is_for_one_of_several_platforms_or_it_is_said() -> None:
-    several = Selection((Platform.parse("linux/amd64"), Platform.parse("linux/s390x")))
-    assert run(AMD, selection=several).notes == ()
-    (said,) = run(ARM, selection=several).notes
-    assert said == "the source is a single image for linux/arm64/v8, not for linux/amd64, linux/s390x"
+@pytest.mark.parametrize("wanted", ["linux/amd64", "linux/arm64/v9", "linux/amd64 linux/s390x"])
+def test_a_single_image_for_another_platform_than_was_named_is_refused(wanted: str) -> None:
+    platforms = tuple(map(Platform.parse, wanted.split()))
+    with pytest.raises(NotFound) as refused:
+        run(ARM, selection=Selection(platforms, explicit=True))
+    assert str(refused.value) == f"source: no image for {', '.join(wanted.split())} (it has linux/arm64/v8)"
+
+
+@pytest.mark.parametrize("wanted", ["linux/arm64", "linux/amd64 linux/arm64"])
+def test_a_single_image_need_be_for_one_of_the_named_platforms_only(wanted: str) -> None:
+    platforms = tuple(map(Platform.parse, wanted.split()))
+    assert run(ARM, selection=Selection(platforms, explicit=True)).notes == ()
+
+
+def test_a_platform_that_the_source_itself_was_asked_for_is_meant() -> None:
+    source = MemoryInput(ARM)
+    source.traits = replace(source.traits, platform=Platform("linux", "amd64"))
+    with pytest.raises(NotFound, match="no image for linux/amd64"):
+        run(source)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +150,11 @@ def test_a_document_with_other_bytes_is_refused() -> None:
         run(MemoryInput(AMD, instead={AMD.root.digest: b"x" * AMD.root.size}))
     with pytest.raises(Exception, match="^source: config .* is 2 bytes, its descriptor says"):
         run(MemoryInput(AMD, instead={AMD.config.digest: b"{}"}))
+
+
+def test_what_is_checked_is_for_the_platform_that_is_named_too() -> None:
+    named = Selection((Platform("linux", "amd64"),), explicit=True)
+    assert find_documents(MemoryInput(AMD), named).images[0].platform == Platform("linux", "amd64")
+    with pytest.raises(NotFound, match=r"no image for linux/amd64 \(it has linux/arm64/v8\)"):
+        find_documents(MemoryInput(ARM), named)
+    assert find_documents(MemoryInput(ARM), ONE).images
