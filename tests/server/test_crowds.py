@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -52,6 +54,19 @@ def test_a_slow_handshake_holds_nobody_up(serve) -> None:
     silent, garbled = served.client(), served.client()
     garbled.socket.sendall(b"GET /v2/ HTTP/1.1\r\n\r\n")
     assert silent.is_closed() and garbled.is_closed()
+
+
+def test_closing_in_the_middle_of_tls_is_quiet(serve) -> None:
+    made = self_signed(("127.0.0.1",))
+    served: Served = serve(tls=server_context(made))
+    trusting = ssl.create_default_context(cadata=made.certificate)
+    clients = [trusting.wrap_socket(served.client().socket, server_hostname="127.0.0.1") for _ in range(10)]
+    for client in clients[:5]:
+        client.sendall(b"POST /v2/a/blobs/uploads/?digest=" + f"sha256:{'0' * 64}".encode() + b" HTTP/1.1\r\n")
+    served.server.close()
+    for client in clients:
+        with client, suppress(OSError):
+            assert client.recv(100) == b""
 
 
 def test_closing_ends_every_thread_and_file() -> None:

@@ -55,7 +55,8 @@ class Connection:
         """From another thread: `serve` then comes to its end."""
         self.waits = False
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # TLS's own way would take its state away from the thread that is reading.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _secure(self) -> None:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
