@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+_MODULES_ARE_NO_GARBAGE = 20_000
+"""Objects made before a search for garbage: what a command imports shall not set one off."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line `arguments`, by default the process's own; the exit code."""
@@ -18,4 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     gc.disable()  # nothing made while starting is garbage; run() turns it on again
     from occystrap_core.cli.run import run
 
-    return run(given)
+    if arguments is not None:
+        return run(given)
+    gc.set_threshold(_MODULES_ARE_NO_GARBAGE)
+    code = run(given)
+    gc.freeze()  # the process ends: the interpreter need not search all that there is for cycles
+    return code

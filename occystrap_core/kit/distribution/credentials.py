@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from occystrap_core.kit.distribution.credential_helper import ask_helper
 from occystrap_core.kit.distribution.failures import shown
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import OccystrapError, UsageError
@@ -121,6 +120,8 @@ def _helper_for(config: Mapping[str, Any], reference: Reference, path: Path) -> 
 
 
 def _from_helper(name: str, reference: Reference) -> Credentials | None:
+    from occystrap_core.kit.distribution.credential_helper import ask_helper  # few have one
+
     for key in _host_keys(reference)[:2]:
         try:
             found = ask_helper(name, key)
