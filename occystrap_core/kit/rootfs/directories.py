@@ -173,3 +173,15 @@ def _if_it_is(inode: int, fd: int) -> int:
 
 def _place(fd: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % fd)  # noqa: PTH115  # as bytes
+
+
+def is_directory(parent: Directory, name: bytes) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent.fd, follow_symlinks=False).st_mode)
+
+
+def exists(parent: Directory, name: bytes) -> bool:
+    try:
+        os.stat(name, dir_fd=parent.fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""Doing what whiteouts say: in a tree by deleting, in a layer of an overlay by hiding."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from occystrap_core.kit.rootfs import removal, whiteouts
+from occystrap_core.kit.rootfs.attributes import OPAQUE
+from occystrap_core.kit.rootfs.directories import Directory, is_directory
+from occystrap_core.kit.rootfs.tree import BELOW, Moot, Tree
+
+
+class Hiding:
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def obeys(self, parent_path: bytes, name: bytes, path: bytes) -> bool:
+        """Whether the entry of this name was a whiteout, or a book of AUFS, and is done with."""
+        self._tree.only_hides = True
+        try:
+            return self._whited_out(parent_path, name, path)
+        except Moot:
+            return True
+        finally:
+            self._tree.only_hides = False
+
+    def _whited_out(self, parent_path: bytes, name: bytes, path: bytes) -> bool:
+        """Do what a whiteout says; False for an entry that is none."""
+        if whiteouts.is_bookkeeping(path):
+            return True
+        if name == whiteouts.OPAQUE_MARKER:
+            self._make_opaque(self._tree.directories.at(parent_path), parent_path)
+            return True
+        hidden = whiteouts.hidden_name(name)
+        if hidden is None:
+            return False
+        parent = self._tree.directories.at(parent_path)
+        self._tree.report.whiteouts += 1
+        if self._tree.overlay:
+            self._hide_below(parent, hidden)
+        else:
+            self._delete(parent, hidden, b"%b/%b" % (parent_path, hidden) if parent_path else hidden)
+        return True
+
+    def _make_opaque(self, directory: Directory, path: bytes) -> None:
+        self._tree.report.whiteouts += 1
+        if self._tree.overlay:
+            os.setxattr(directory.fd, OPAQUE, b"y")
+            return
+        self._tree.directories.forget()
+        removal.empty(directory.fd, path, self._tree.added, self._only_holds)
+
+    def _delete(self, parent: Directory, name: bytes, path: bytes) -> None:
+        """What older layers have of this name: all of it, or what this layer did not add."""
+        try:
+            status = os.stat(name, dir_fd=parent.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        is_added = self._tree.added(parent.inode, name)
+        if stat.S_ISDIR(status.st_mode):
+            self._tree.directories.forget()
+            removal.remove(parent.fd, name, path, self._tree.added, self._only_holds, stays_itself=is_added)
+        elif not is_added:
+            os.unlink(name, dir_fd=parent.fd)
+            if stat.S_ISLNK(status.st_mode):
+                self._tree.directories.forget()
+
+    def _only_holds(self, fd: int, path: bytes) -> None:
+        """A directory of older layers that is hidden, but holds what this layer added."""
+        self._tree.imply(fd, self._tree.directories.real(fd, path))
+
+    def _hide_below(self, parent: Directory, name: bytes) -> None:
+        """What the layer itself has of this name stays, and nothing of older layers shows through."""
+        try:
+            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
+        except FileExistsError:
+            if is_directory(parent, name):
+                fd = os.open(name, BELOW, dir_fd=parent.fd)
+                try:
+                    os.setxattr(fd, OPAQUE, b"y")
+                finally:
+                    os.close(fd)
