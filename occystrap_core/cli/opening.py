@@ -79,7 +79,9 @@ def find_filter(plugins: Plugins, text: str) -> Opener:
 
 
 def find_verifiers(plugins: Plugins, scheme: str) -> tuple[tuple[str, Verifier], ...]:
-    return tuple((spec.name, plugins.implementation(spec)()) for spec in plugins.verifier_specs(scheme))
+    """Those of every destination first: what they have read, the destination's own need not read again."""
+    specs = sorted(plugins.verifier_specs(scheme), key=lambda spec: bool(spec.schemes))
+    return tuple((spec.name, plugins.implementation(spec)()) for spec in specs)
 
 
 def reopener(plugins: Plugins, destination: Destination, settings: Settings) -> Callable[[Receipt], Input] | None:

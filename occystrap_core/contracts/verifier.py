@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from occystrap_core.contracts.finding import Finding
 from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.output import Receipt
 from occystrap_core.contracts.settings import Settings
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import SealedLayer
@@ -37,7 +38,12 @@ class WrittenImage:
 @dataclass(frozen=True, slots=True)
 class Written:
     """Everything one run wrote. `reopen_source` and `reopen_destination` give fresh inputs,
-    None where that is not possible (a pipe); who calls them closes them."""
+    None where that is not possible (a pipe); who calls them closes them.
+
+    `read_back` are the blobs that an earlier verifier of this run has read at the destination,
+    every byte, and found right: they need not be read again. Verifiers that answer for every
+    destination come before the destination's own.
+    """
 
     receipt: Receipt
     images: tuple[WrittenImage, ...]
@@ -46,6 +52,7 @@ class Written:
     settings: Settings
     reopen_source: Callable[[], Input] | None
     reopen_destination: Callable[[], Input] | None
+    read_back: set[Digest] = field(default_factory=set, compare=False)
 
 
 class Verifier(Protocol):

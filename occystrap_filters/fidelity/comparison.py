@@ -24,14 +24,20 @@ _BAD_RESULT = (ContentError, LimitExceeded, NotFound)
 
 
 def compare_layers(
-    image: WrittenImage, source: Input | None, destination: Input, allowed: DeclaredChanges
+    image: WrittenImage, source: Input | None, destination: Input, allowed: DeclaredChanges, read_back: set[Digest]
 ) -> Iterator[Finding]:
-    """`source` None: what cannot be compared is at least read back."""
+    """`source` None: what cannot be compared is at least read back. Blobs without findings are added to `read_back`."""
     held = held_layers(destination)
     for position, layer in enumerate(image.layers):
         try:
-            after = _blob(destination, as_held(layer, held), "destination")
-            yield from first_of(_compare(image, layer, source, after, allowed))
+            blob = as_held(layer, held)
+            after = _blob(destination, blob, "destination")
+            is_right = True
+            for finding in first_of(_compare(image, layer, source, after, allowed)):
+                is_right = False
+                yield finding
+            if is_right:
+                read_back.add(blob.digest)
         except OccystrapError as problem:
             if problem.side == "destination" and isinstance(problem, _BAD_RESULT):
                 yield error(image, f"layer {position + 1} was read back and is not right: {problem.message}", position)

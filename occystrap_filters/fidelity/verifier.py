@@ -39,7 +39,8 @@ def _read_back(written: Written) -> Iterator[Finding]:
         if source is None and _any_changed(written.images):
             yield warning(first, f"changed layers were read back but not compared: {reason}")
         for image in written.images:
-            yield from compare_layers(image, source, destination, allowance(image, written.filters))
+            allowed = allowance(image, written.filters)
+            yield from compare_layers(image, source, destination, allowed, written.read_back)
 
 
 def _reopened_source(written: Written, opened: ExitStack) -> tuple[Input | None, str]:

@@ -24,7 +24,7 @@ ROOTFS = "verify.rootfs"
 
 class DirectoryVerifier:
     def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
-        audit = Audit(Folder(Path(str(written.receipt.details["path"]))), depth)
+        audit = Audit(Folder(Path(str(written.receipt.details["path"]))), depth, written.read_back)
         _look_at_catalog(audit, written)
         for image in written.images:
             _look_at_manifest(audit, str(written.receipt.details["manifest"]), image)

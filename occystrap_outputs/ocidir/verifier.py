@@ -19,7 +19,7 @@ LAYOUT, MANIFEST, CONFIG, LAYER = "verify.ocidir", "verify.manifest", "verify.co
 class LayoutVerifier:
     def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
         path = Path(str(written.receipt.details["path"]))
-        audit = Audit(Folder(path), depth)
+        audit = Audit(Folder(path), depth, written.read_back)
         _look_at_index(audit, path, written)
         for document in written.documents:
             check = MANIFEST if document.media_type in INDEXES | MANIFESTS else CONFIG

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from occystrap_core.cli.opening import find_verifiers
+from occystrap_core.cli.session import Session
 from tests.cli.conftest import Ran, Run, Site
 from tests.peers import run_cli
 
@@ -150,6 +152,12 @@ def test_findings_in_json(run: Run, site: Site, tmp_path: Path) -> None:
         "where": {},
         "remediation": "look",
     }
+
+
+def test_who_compares_everything_looks_before_the_destinations_own_verifier() -> None:
+    with Session([]) as session:
+        for scheme in ("registry", "tar", "ocidir", "dir"):
+            assert [name for name, _ in find_verifiers(session.plugins, scheme)] == ["fidelity", scheme]
 
 
 def test_a_broken_verifier_is_a_warning_unless_strict(run: Run, site: Site, tmp_path: Path) -> None:

@@ -285,6 +285,8 @@ class TestVerifier:
         (tmp_path / "out" / layer(FIRST)).write_bytes(bytes(len(FIRST)))
         assert self.findings(result, Depth.QUICK) == []
         assert self.findings(result, Depth.FULL) == ["verify.layer"]
+        result.read_back.add(Digest.of(FIRST))
+        assert self.findings(result, Depth.FULL) == [], "another verifier read it a moment ago"
 
     def test_layers_in_another_order_are_an_error(self, tmp_path: Path, image: BuiltImage) -> None:
         result = written(image, f"dir://{tmp_path}/out")

@@ -56,6 +56,14 @@ def test_a_missing_layer_is_an_error_that_says_where(
     assert "does not exist" in finding.message
 
 
+def test_only_what_nobody_has_read_back_is_read(result: Written, tmp_path: Path, image: BuiltImage) -> None:
+    for layer in image.layers:
+        damaged = blob(tmp_path, layer.descriptor.digest)
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    result.read_back.add(image.layers[0].descriptor.digest)
+    assert [each.where.layer for each in LayoutVerifier().verify(result, Depth.FULL)] == [1]
+
+
 @pytest.mark.parametrize("depth", BOTH)
 def test_a_shorter_layer_is_an_error(result: Written, tmp_path: Path, image: BuiltImage, depth: Depth) -> None:
     blob(tmp_path, image.layers[0].descriptor.digest).write_bytes(b"short")

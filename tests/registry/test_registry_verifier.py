@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from occystrap_core.contracts import Depth, Finding, Receipt, Severity, Written, WrittenImage
@@ -11,6 +13,7 @@ from occystrap_core.model.layer import Layer, SealedLayer
 from occystrap_core.testing.build import BuiltImage, BuiltIndex, build_image, build_index, layer_tar
 from occystrap_core.testing.conformance import check_verifier
 from occystrap_core.testing.registry import EmbeddedRegistry, Fault, TokenGate
+from occystrap_filters.fidelity.verifier import FidelityVerifier
 from occystrap_outputs.registry.verifier import RegistryVerifier
 from tests.registry.opening import SETTINGS, destination, push, source
 
@@ -71,6 +74,24 @@ def test_it_keeps_the_verifier_contract(embedded: EmbeddedRegistry, pushed: Writ
 
 def test_a_sound_push_has_no_findings(pushed: Written) -> None:
     assert findings(pushed) == findings(pushed, Depth.FULL) == []
+
+
+@pytest.mark.parametrize(
+    "verifiers", [(RegistryVerifier,), (FidelityVerifier, RegistryVerifier)], ids=["alone", "after fidelity"]
+)
+def test_every_layer_is_read_back_once(
+    embedded: EmbeddedRegistry, pushed: Written, image: BuiltImage, verifiers: tuple[type, ...]
+) -> None:
+    assert [list(verifier().verify(pushed, Depth.FULL)) for verifier in verifiers] == [[]] * len(verifiers)
+    for layer in image.layers:
+        assert len(embedded.seen("GET", f"/blobs/{layer.descriptor.digest}")) == 1
+
+
+def test_what_could_not_be_compared_is_read_back_by_its_own(embedded: EmbeddedRegistry, pushed: Written) -> None:
+    unreadable = replace(pushed, reopen_destination=None)
+    assert [each.severity for each in FidelityVerifier().verify(unreadable, Depth.FULL)] == [Severity.WARNING]
+    assert findings(unreadable, Depth.FULL) == []
+    assert len([each for each in embedded.seen("GET") if "/blobs/" in each.path]) == 3
 
 
 def test_an_index_is_looked_at_as_a_whole(embedded: EmbeddedRegistry, image: BuiltImage) -> None:

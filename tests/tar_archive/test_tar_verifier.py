@@ -117,6 +117,20 @@ def test_a_flipped_bit_in_a_compressed_layer_is_found(path: Path) -> None:
     assert "cannot be read" in found
 
 
+def test_a_layer_that_another_verifier_has_read_is_not_read_again(path: Path) -> None:
+    class ReadBefore:
+        def verify(self, written: Written, depth: Depth) -> Iterable[Finding]:
+            content = bytearray(path.read_bytes())
+            content[700] ^= 1
+            path.write_bytes(content)
+            yield from TarVerifier().verify(written, depth)
+            written.read_back.update(layer.blob.digest for image in written.images for layer in image.layers)
+            assert list(TarVerifier().verify(written, depth)) == []
+
+    found = messages(transfer(IMAGE, path, depth=Depth.FULL, verifier=ReadBefore()).findings)
+    assert [finding.partition(":")[0] for finding in found] == ["verify.layer", "verify.layer"]
+
+
 @pytest.mark.parametrize("member", ["manifest.json", "index.json", "oci-layout"])
 def test_the_lists_of_contents_are_read(path: Path, member: str) -> None:
     def spoil(members: Members) -> None:

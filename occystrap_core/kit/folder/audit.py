@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from occystrap_core.contracts.finding import Finding, Severity, Where
@@ -16,12 +16,13 @@ WHOLE = Where()
 
 
 class Audit:
-    """Gathers what is wrong with the files of one destination."""
+    """Gathers what is wrong with the files of one destination. Those of `read_back` need not be read."""
 
-    def __init__(self, folder: Folder, depth: Depth) -> None:
+    def __init__(self, folder: Folder, depth: Depth, read_back: Collection[Digest] = ()) -> None:
         self.folder = folder
         self.findings: list[Finding] = []
         self._depth = depth
+        self._read_back = read_back
 
     @contextmanager
     def looking(self, check: str, where: Where = WHOLE) -> Iterator[None]:
@@ -39,7 +40,7 @@ class Audit:
     def file(self, check: str, name: str, size: int, digest: Digest, where: Where) -> None:
         """The size; the digest as well where every byte is to be read."""
         with self.looking(check, where):
-            if self._depth is Depth.QUICK:
+            if self._depth is Depth.QUICK or digest in self._read_back:
                 found, found_size = digest, self.folder.size(name)
             else:
                 found, found_size = digest_and_size(self.folder, name, digest.algorithm)
