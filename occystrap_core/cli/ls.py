@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -41,21 +42,35 @@ def ls(session: Session, source: str, path: str, recursive: bool) -> None:
     Mode, owner, size, the layer it comes from (counted from 0, as info does) and path.
     """
     from occystrap_core.cli.inspecting import inspecting
-    from occystrap_core.cli.rendering import as_json, without_credentials
-    from occystrap_core.engine.merged_image import listed, normalised, read_merged
+    from occystrap_core.cli.rendering import without_credentials
+    from occystrap_core.engine.folder_listing import FolderListing
+    from occystrap_core.engine.merged_image import normalised, read_merged
     from occystrap_core.streams.heap import keep_freed_pages
 
     keep_freed_pages()
     with inspecting(session, source) as inspected:
         view = read_merged(inspected.source, inspected.only_image, session.settings, session.progress)
     session.progress.close()
-    found = listed(view, normalised(os.fsencode(path)), recursive=recursive)
+    listing = FolderListing(view, normalised(os.fsencode(path)), recursive=recursive)
     if session.json:
-        entries = [_to_json(seen) for seen in found]
-        click.echo(as_json({"version": VERSION, "source": without_credentials(source), "entries": entries}))
-        return
-    for line in _lines(found):
-        click.echo(line)
+        _write_json(without_credentials(source), listing)
+    else:
+        for line in _lines(listing):
+            click.echo(line)
+
+
+def _write_json(source: str, listing: Iterable[Seen]) -> None:
+    """Entry by entry: there may be a million."""
+    from occystrap_core.cli.rendering import as_json
+
+    head, _, tail = as_json({"version": VERSION, "source": source, "entries": []}).rpartition("[]")
+    click.echo(f"{head}[", nl=False)
+    comma = ""
+    for seen in listing:
+        entry = as_json(_to_json(seen)).replace("\n", "\n    ")
+        click.echo(f"{comma}\n    {entry}", nl=False)
+        comma = ","
+    click.echo(f"\n  ]{tail}" if comma else f"]{tail}")
 
 
 def _to_json(seen: Seen) -> dict[str, Any]:
@@ -73,19 +88,25 @@ def _to_json(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _lines(found: list[Seen]) -> list[str]:
+def _lines(listing: Iterable[Seen]) -> Iterator[str]:
+    """Twice through the listing: columns are as wide as their widest cell."""
     from occystrap_core.cli.rendering import safe_bytes
 
-    rows = [(_mode(seen), f"{seen.uid}:{seen.gid}", str(seen.size), str(seen.layer)) for seen in found]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for seen, (mode, owner, size, layer) in zip(found, rows, strict=True):
+    widths = (0, 0, 0)
+    for seen in listing:
+        owner, size, layer = map(len, _columns(seen))
+        widths = max(widths[0], owner), max(widths[1], size), max(widths[2], layer)
+    for seen in listing:
+        owner_text, *numbers = _columns(seen)
         name = safe_bytes(seen.path)
         if seen.kind in b"12":
             name += f" {'->' if seen.kind == b'2' else 'link to'} {safe_bytes(seen.linkname)}"
-        columns = (mode, owner.ljust(widths[1]), size.rjust(widths[2]), layer.rjust(widths[3]), name)
-        lines.append("  ".join(columns))
-    return lines
+        cells = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
+        yield "  ".join([_mode(seen), owner_text.ljust(widths[0]), *cells, name])
+
+
+def _columns(seen: Seen) -> tuple[str, str, str]:
+    return f"{seen.uid}:{seen.gid}", str(seen.size), str(seen.layer)
 
 
 def _mode(seen: Seen) -> str:

@@ -96,6 +96,13 @@ class MergedView:
             hidden_by = self._hidden_by[first : first + len(records)]
             yield from (records.seen(number) for number, culprit in enumerate(hidden_by) if culprit == _NEVER)
 
+    def final_paths(self) -> Iterator[tuple[int, int, bytes]]:
+        """As final, each as layer, number and path."""
+        for layer, records in enumerate(self._layers):
+            first = self._firsts[layer]
+            hidden_by = self._hidden_by[first : first + len(records)]
+            yield from ((layer, number, records.path(number)) for number, by in enumerate(hidden_by) if by == _NEVER)
+
     def hidden_bytes(self) -> tuple[int, ...]:
         hidden = [0] * len(self._layers)
         for place, number, culprit in self.hidden():

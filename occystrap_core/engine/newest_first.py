@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from occystrap_core.contracts.check import Seen
@@ -9,11 +11,8 @@ from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.model.errors import InvalidImage, NotFound
 from occystrap_core.model.shown import shown
-from occystrap_core.streams.path_numbers import PathNumbers
 
 _MAX_LINKS = 40
-_SHIFT = 40
-_INDEX = (1 << _SHIFT) - 1
 _NOTHING = frozenset({b"", b"."})
 
 
@@ -32,7 +31,6 @@ class NewestLayers:
     def __init__(self, count: int) -> None:
         self._oldest = count
         self._records: dict[int, LayerRecords] = {}
-        self._numbers = PathNumbers()
         self._deleted_at: dict[bytes, int] = {}
         self._emptied_at: dict[bytes, int] = {}
 
@@ -43,9 +41,6 @@ class NewestLayers:
             self._deleted_at.setdefault(path, layer)
         for path, _ in records.opaque:
             self._emptied_at.setdefault(path, layer)
-        add = self._numbers.add
-        for number in range(len(records)):
-            add(records.path(number), layer << _SHIFT | number)
 
     def find(self, path: bytes) -> Place:
         """Symlinks are followed, at the end too. Raises NotFound where no older layer can matter.
@@ -80,18 +75,22 @@ class NewestLayers:
         return Place(here, seen)
 
     def _newest(self, path: bytes, floor: int, newest: int = 1 << 20) -> Seen | None:
-        numbers = self._numbers.latest_first(path)
-        number = max((each for each in numbers if floor <= each >> _SHIFT <= newest), default=None)
-        return self._records[number >> _SHIFT].seen(number & _INDEX) if number is not None else None
+        numbers = (each for each in self._having(path) if floor <= each[0] <= newest)
+        layer, number = next(numbers, (0, -1))
+        return self._records[layer].seen(number) if number >= 0 else None
 
     def _floor_below(self, here: bytes, floor: int) -> int:
         """The oldest layer whose content of the directory `here` counts: there it was emptied, or was none."""
-        numbers = self._numbers.latest_first(here)
-        others = [each >> _SHIFT for each in numbers if self._kind(each) != DIRECTORY]
+        having = self._having(here)
+        others = [layer for layer, number in having if self._records[layer].kind(number) != DIRECTORY]
         return max(floor, self._emptied_at.get(here, 0), *others, 0)
 
-    def _kind(self, number: int) -> bytes:
-        return self._records[number >> _SHIFT].kind(number & _INDEX)
+    def _having(self, path: bytes) -> Iterator[tuple[int, int]]:
+        """Layer and number of every entry of exactly this path, what lies over the others first."""
+        for layer, records in self._records.items():
+            for number in reversed(list(_places(records.keys, hash(path)))):
+                if records.path(number) == path:
+                    yield layer, number
 
     def _has_anything_in(self, here: bytes) -> bool:
         return any(
@@ -150,6 +149,16 @@ class _Walk:
             self._parts.clear()
             del self._floors[1:]
         self._waiting = target.split(b"/") + self._waiting
+
+
+def _places(keys: array[int], key: int) -> Iterator[int]:
+    place = -1
+    while True:
+        try:
+            place = keys.index(key, place + 1)
+        except ValueError:
+            return
+        yield place
 
 
 def _directory(path: bytes, layer: int) -> Seen:
