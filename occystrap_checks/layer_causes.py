@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from occystrap_core.contracts import LayerFacts, Stage
-from occystrap_core.model.media_types import Compression
+from occystrap_core.model.media_types import Compression, layer_compression
 
 _OTHER_COMPRESSIONS = (
     (b"\xfd7zXZ\0", "xz"),
@@ -18,6 +18,13 @@ _OTHER_COMPRESSIONS = (
 def is_sound(facts: LayerFacts) -> bool:
     """Whether a tar layer is the one that is named, and could be read to its end."""
     return facts.layer.is_tar and facts.is_authentic and facts.damage is None
+
+
+def is_nothing_known(facts: LayerFacts) -> bool:
+    """Whether bytes whose media type says that they are compressed are neither that nor tar."""
+    declared = layer_compression(facts.layer.descriptor.media_type) if facts.layer.descriptor else None
+    plain = facts.compression is Compression.NONE and declared is not Compression.NONE
+    return plain and facts.stage is Stage.ARCHIVE and not facts.entries
 
 
 def foreign_compression(facts: LayerFacts) -> str:

@@ -27,7 +27,7 @@ from occystrap_core.model.digest import Digest
 
 _ANNOTATION = "containerd.io/snapshot/stargz/toc.digest"
 _NAME = "stargz.index.json"
-_MOST_TOC = 16 << 20
+_BLOCK, _SIZE = 512, slice(124, 136)
 _MOST_COMPARED = 2 << 20
 
 
@@ -44,19 +44,18 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         "archive holds.",
         example="An eStargz layer that was unpacked, edited and packed again with its old annotations.",
         remedy="Convert the layer to eStargz again, or drop the annotation containerd.io/snapshot/stargz/toc.digest.",
-        head=16 << 20,
+        head=4 << 20,
         head_of=("stargz.index.json",),
     )
 
 
 class EstargzToc(Examination):
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
-        return Toc(as_text(layer.descriptor.annotations.get(_ANNOTATION)) if layer.descriptor else "")
+        return Toc()
 
 
 class Toc(LayerExamination):
-    def __init__(self, promised: str) -> None:
-        self._promised = promised
+    def __init__(self) -> None:
         self._size = -1
         self._data = b""
 
@@ -64,15 +63,25 @@ class Toc(LayerExamination):
         self._size, self._data = entry.size, data
         return NOTHING
 
+    def trailing(self, data: bytes) -> Iterable[Remark]:
+        header, content = data[:_BLOCK], data[_BLOCK:]
+        digits = header[_SIZE].strip(b"\0 ")
+        if header.startswith(_NAME.encode() + b"\0") and digits.isdigit():
+            self._size = int(digits, 8)
+            self._data = content[: self._size]
+        return NOTHING
+
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
-        if not is_sound(facts) or facts.listing is None or (not self._promised and self._size < 0):
+        descriptor = facts.layer.descriptor
+        promised = as_text(descriptor.annotations.get(_ANNOTATION)) if descriptor else ""
+        if not is_sound(facts) or facts.listing is None or (not promised and self._size < 0):
             return
         if self._size < 0:
             yield Remark(f"the annotation {_ANNOTATION} promises a {_NAME}, which the layer does not have")
         elif len(self._data) == self._size:
             found = str(Digest.of(self._data))
-            if self._promised and found != self._promised:
-                yield Remark(f"{_NAME} has the digest {found}, the annotation says {shown(self._promised)}")
+            if promised and found != promised:
+                yield Remark(f"{_NAME} has the digest {found}, the annotation says {shown(promised)}")
             elif self._size <= _MOST_COMPARED:
                 yield from _differences(self._data, facts.listing)
 
@@ -84,9 +93,9 @@ def _differences(toc: bytes, listing: Listing) -> Iterator[Remark]:
         yield Remark(f"{_NAME} is not the JSON that it should be")
         return
     names = {_cleaned(entry.get("name")) for entry in as_list(entries) if isinstance(entry, dict)}
-    missing = Tally.of(path for path in map(listing.path, range(len(listing))) if path and path not in names)
-    ours = missing.first == [_NAME.encode()]
-    if missing.count and not ours:
+    names |= {b"", _NAME.encode()}
+    missing = Tally.of(path for path in map(listing.path, range(len(listing))) if path not in names)
+    if missing.count:
         yield Remark(f"{_NAME} does not list {missing}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_checks.layer_causes import foreign_compression
+from occystrap_checks.layer_causes import foreign_compression, is_nothing_known
 from occystrap_checks.wording import NOTHING
 from occystrap_core.contracts import (
     CheckSpec,
@@ -49,6 +49,8 @@ class DeclaredAndFound(LayerExamination):
         found = foreign_compression(facts) or facts.compression
         if not facts.is_authentic or declared is None or found is None or found == declared:
             return NOTHING
+        if is_nothing_known(facts):
+            return (Remark(f"the layer is neither {declared} data, as its media type says, nor a tar archive"),)
         return (Remark(f"the layer is {_named(found)}, its media type {media_type} says {_named(declared)}"),)
 
 

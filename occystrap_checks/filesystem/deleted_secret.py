@@ -12,6 +12,7 @@ from occystrap_core.contracts import (
     Examination,
     ImageUnderCheck,
     LayerExamination,
+    LayerFacts,
     LayerUnderCheck,
     Needs,
     Remark,
@@ -72,10 +73,8 @@ class DeletedSecret(Examination):
         super().__init__(context)
         self._found: dict[Digest, list[tuple[bytes, str]]] = {}
 
-    def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination | None:
-        if layer.descriptor is None:
-            return None
-        return Secrets(self._found.setdefault(layer.descriptor.digest, []))
+    def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
+        return Secrets(self._found)
 
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         end = len(view.facts)
@@ -87,12 +86,18 @@ class DeletedSecret(Examination):
 
 
 class Secrets(LayerExamination):
-    def __init__(self, found: list[tuple[bytes, str]]) -> None:
+    def __init__(self, found: dict[Digest, list[tuple[bytes, str]]]) -> None:
         self._found = found
+        self._here: list[tuple[bytes, str]] = []
 
     def head(self, entry: Entry, data: bytes) -> Iterable[Remark]:
         for form, what in _FORMS:
             if form in data:
-                self._found.append((entry.path, what))
+                self._here.append((entry.path, what))
                 break
+        return NOTHING
+
+    def finish(self, facts: LayerFacts) -> Iterable[Remark]:
+        if facts.layer.descriptor:
+            self._found[facts.layer.descriptor.digest] = self._here
         return NOTHING

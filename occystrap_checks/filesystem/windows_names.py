@@ -14,7 +14,7 @@ _SUSPECT = re.compile(
 """What may be refused, in a form that very many names are searched for fast."""
 
 _REFUSED = re.compile(
-    rb"""[\\:*?"<>|]|[. ](?=[/\0])|(?<=[/\0])(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?=[./\0])""", re.IGNORECASE
+    rb"""[\\:*?"<>|]|[^/\0.][. ](?=[/\0])|(?<=[/\0])(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?=[./\0])""", re.IGNORECASE
 )
 
 

@@ -18,6 +18,7 @@ from occystrap_core.contracts import (
     Severity,
     hookimpl,
 )
+from occystrap_core.model.media_types import layer_compression
 
 
 @hookimpl
@@ -48,4 +49,9 @@ class Content(LayerExamination):
         number = facts.layer.position + 1  # people count from 1
         if found == promised:
             return (Remark(f"layer {number} is {found}, as the config says", severity=Severity.INFO),)
-        return (Remark(f"layer {number} is {found} once inflated, the config says {promised}"),)
+        message = f"layer {number} is {found} once inflated, the config says {promised}"
+        if promised != facts.digest:
+            return (Remark(message),)
+        if facts.layer.descriptor and layer_compression(facts.layer.descriptor.media_type) != facts.compression:
+            return NOTHING  # the rule media-type-vs-magic speaks of the cause
+        return (Remark(f"{message}, the digest of the compressed blob"),)

@@ -17,7 +17,9 @@ from occystrap_core.contracts import (
     hookimpl,
     shown,
 )
-from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
+from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, HARDLINK, REGULAR, SYMLINK
+
+_NO_PARENTS = frozenset({REGULAR, HARDLINK, SYMLINK, CHAR_DEVICE, BLOCK_DEVICE, FIFO})
 
 
 @hookimpl
@@ -53,7 +55,7 @@ def _faults(view: View, layer: int) -> Iterator[Remark]:
                 break
             if not kind:
                 implied.add(folder)
-            elif kind != DIRECTORY:
+            elif kind in _NO_PARENTS:
                 path = shown(listing.path(number))
                 yield _remark(path, shown(folder), kind == SYMLINK, layer)
             folder = folder.rpartition(b"/")[0]

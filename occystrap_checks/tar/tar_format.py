@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_checks.layer_causes import foreign_compression
+from occystrap_checks.layer_causes import foreign_compression, is_nothing_known
 from occystrap_checks.wording import NOTHING, counted
 from occystrap_core.contracts import (
     CheckSpec,
@@ -45,6 +45,6 @@ class Archive(LayerExamination):
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         if not facts.is_authentic or facts.damage is None or facts.stage is not Stage.ARCHIVE:
             return NOTHING
-        if foreign_compression(facts):
+        if foreign_compression(facts) or is_nothing_known(facts):
             return NOTHING
         return (Remark(f"after {counted(facts.entries, 'entry')}: {facts.damage.message}"),)

@@ -19,6 +19,9 @@ from occystrap_core.contracts import (
     hookimpl,
 )
 
+_ESTARGZ = b"stargz.index.json\0"
+"""The table of contents of an eStargz layer lies behind its archive, which is how it is meant."""
+
 
 @hookimpl
 def occystrap_checks() -> Iterable[CheckSpec]:
@@ -41,7 +44,14 @@ class TrailingJunk(Examination):
 
 
 class AfterTheEnd(LayerExamination):
+    def __init__(self) -> None:
+        self._is_estargz = False
+
+    def trailing(self, data: bytes) -> Iterable[Remark]:
+        self._is_estargz = data.startswith(_ESTARGZ)
+        return NOTHING
+
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
-        if not is_sound(facts) or not facts.trailing_bytes:
+        if not is_sound(facts) or not facts.trailing_bytes or self._is_estargz:
             return NOTHING
         return (Remark(f"{counted(facts.trailing_bytes, 'byte')} that are not zero follow the end of the archive"),)

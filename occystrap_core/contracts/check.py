@@ -252,6 +252,11 @@ class LayerExamination:
         """The first bytes of a regular file, for rules whose spec asks for `head`."""
         return ()
 
+    def trailing(self, data: bytes) -> Iterable[Remark]:
+        """What follows the end of the archive from its first byte that is not zero, 4 MiB at most;
+        not called where nothing does."""
+        return ()
+
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         """The layer is read, to its end or to where it is damaged."""
         return ()
@@ -273,7 +278,9 @@ class Examination:
 
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination | None:
         """The work on a layer; called from several threads, and for what is no tar layer only where the
-        rule's spec needs LAYERS."""
+        rule's spec needs LAYERS. `process --check` asks before the layer is written and before any other
+        method: `image` is then the one at the source, and the layer has no descriptor yet. The facts
+        that `finish` is given name the layer as it is."""
         return None
 
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:

@@ -5,17 +5,20 @@ Damage never raises: the layer is read as far as it goes, and the facts say what
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain as joined
 
-from occystrap_core.contracts.check import Entries, LayerExamination, LayerFacts, LayerUnderCheck, Remark, Stage
+from occystrap_core.contracts.check import LayerExamination, LayerFacts, LayerUnderCheck, Remark, Stage
 from occystrap_core.contracts.entry import REGULAR, Entry
 from occystrap_core.contracts.input import Chunk, Input
+from occystrap_core.contracts.needs import Entries
 from occystrap_core.engine.content_peek import Examiner, Peek
 from occystrap_core.engine.layer_records import WHITEOUT, LayerRecords
 from occystrap_core.engine.schedule import Stopped
-from occystrap_core.model.digest import Digest, Hasher
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import USUAL_ALGORITHM, Digest, Hasher
 from occystrap_core.model.errors import CorruptStream, DigestMismatch, LimitExceeded, OccystrapError
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import StreamNotes, inflate, sniff
@@ -27,6 +30,7 @@ from occystrap_core.streams.verified import Measured
 MAX_ENTRIES = 5_000_000
 MAX_REMARKS = 20
 _KEPT_CONTENT = 1 << 20
+_KEPT_TRAILING = 4 << 20
 _KINDS = tuple(bytes([code]) for code in range(256))
 _EXECUTABLE = 0o111
 _BLOCK = 512
@@ -49,7 +53,8 @@ Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
 
 @dataclass(slots=True)
 class LayerScan:
-    """`threads` more than one hash beside. `kept` are paths whose content the view shall have. `failures` are rules that crashed, with what they raised."""
+    """`threads` more than one hash beside. `kept` are paths whose content the view shall have. `failures` are
+    rules that crashed, with what they raised. `facts` are there once the blob was read."""
 
     source: Input
     layer: LayerUnderCheck
@@ -60,11 +65,12 @@ class LayerScan:
     kept: frozenset[bytes] = frozenset()
     remarks: Remarks = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    facts: LayerFacts | None = None
     _dropped: dict[str, int] = field(default_factory=dict)
     _count: int = 0
 
     def run(self) -> LayerFacts:
-        facts = self._read()
+        facts = self.facts or self._read()
         if not facts.is_authentic:
             self.remarks.clear()
             self._dropped.clear()
@@ -74,13 +80,27 @@ class LayerScan:
             self.remarks[rule].append(Remark(f"and {count} more of these in this layer"))
         return facts
 
+    def read(self, chunks: Iterable[Chunk], expected: Descriptor | None) -> None:
+        """Read a blob before the documents say what it is; `turned_out` tells it, and `run` concludes."""
+        self.facts = self._measured(chunks, expected)
+
+    def turned_out(self, layer: LayerUnderCheck) -> None:
+        assert self.facts is not None
+        self.layer, self.records = layer, self.records.at(layer.position)
+        listing = None if self.facts.listing is None else self.records
+        self.facts = replace(self.facts, layer=layer, listing=listing)
+
     def _read(self) -> LayerFacts:
         descriptor = self.layer.descriptor
-        facts = LayerFacts(self.layer)
         if descriptor is None:
-            return facts
-        stored = _Stored(descriptor.digest.hasher(), descriptor.size)
-        blob = stored.pass_on(self.tap(self.source.blob(descriptor)))
+            return LayerFacts(self.layer)
+        return self._measured(self.tap(self.source.blob(descriptor)), descriptor)
+
+    def _measured(self, chunks: Iterable[Chunk], expected: Descriptor | None) -> LayerFacts:
+        algorithm = expected.digest.algorithm if expected else USUAL_ALGORITHM
+        stored = _Stored(hashlib.new(algorithm), expected.size if expected else None)
+        blob = stored.pass_on(chunks)
+        facts = LayerFacts(self.layer)
         try:
             facts = self._opened(facts, blob) if self.layer.is_tar else facts
             _drain(blob)
@@ -88,7 +108,7 @@ class LayerScan:
             raise
         except OccystrapError as error:
             facts = _damaged(facts, error, Stage.BLOB)
-        digest = Digest(descriptor.digest.algorithm, stored.hasher.hexdigest())
+        digest = Digest(algorithm, stored.hasher.hexdigest())
         return replace(facts, digest=digest, size=stored.size)
 
     def _opened(self, facts: LayerFacts, blob: Iterator[Chunk]) -> LayerFacts:
@@ -119,7 +139,7 @@ class LayerScan:
         reader = TarReader(_unclosed(stream))
         try:
             self._show(reader)
-            _drain(reader.trailer())
+            self._show_trailing(_kept(reader.trailer()))
         except Stopped:
             raise
         except OccystrapError as error:
@@ -183,6 +203,10 @@ class LayerScan:
             self.records.contents[path] = data[:_KEPT_CONTENT]
         for each in interested:
             self._ask(each.examiner, lambda each=each: each.examiner.examination.head(entry, data[: each.size]))  # type: ignore[misc]
+
+    def _show_trailing(self, data: bytes) -> None:
+        for examiner in self.examiners if data else ():
+            self._ask(examiner, lambda examiner=examiner: examiner.examination.trailing(data))  # type: ignore[misc]
 
     def _routes(self) -> tuple[_Calls, ...]:
         """Who is to see an entry, by what it is and its kind; rules that leave `entry` alone are not bothered."""
@@ -257,7 +281,7 @@ def _damaged(facts: LayerFacts, error: OccystrapError, stage: Stage) -> LayerFac
 class _Stored:
     """Counts and hashes the bytes of a blob as they are stored, and stops at one too many."""
 
-    def __init__(self, hasher: Hasher, promised: int) -> None:
+    def __init__(self, hasher: Hasher, promised: int | None) -> None:
         self.hasher = hasher
         self.size = 0
         self._promised = promised
@@ -266,7 +290,7 @@ class _Stored:
         update = self.hasher.update
         for chunk in chunks:
             self.size += len(chunk)
-            if self.size > self._promised:
+            if self._promised is not None and self.size > self._promised:
                 raise DigestMismatch(f"it is larger than the {self._promised} bytes of its descriptor")
             update(chunk)
             yield chunk
@@ -288,6 +312,15 @@ def _first_bytes(body: Iterable[Chunk], size: int) -> bytes:
         if len(data) >= size:
             break
     return bytes(data)
+
+
+def _kept(chunks: Iterable[bytes]) -> bytes:
+    """The beginning of all that is not zero; the rest is read all the same."""
+    kept = bytearray()
+    for chunk in chunks:
+        if len(kept) < _KEPT_TRAILING:
+            kept += chunk[: _KEPT_TRAILING - len(kept)] if kept else chunk.lstrip(b"\0")[:_KEPT_TRAILING]
+    return bytes(kept)
 
 
 def _drain(items: Iterable[object]) -> None:

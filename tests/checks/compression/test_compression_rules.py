@@ -41,6 +41,7 @@ def with_window(log: int, tar: bytes = TAR) -> bytes:
         pytest.param(GZIPPED, PLAIN, [("media-type-vs-magic", "error")], id="gzip called plain"),
         pytest.param(lzma.compress(TAR), GZIP, [("media-type-vs-magic", "error")], id="xz called gzip"),
         pytest.param(lzma.compress(TAR), PLAIN, [("media-type-vs-magic", "error")], id="xz called plain"),
+        pytest.param(b"layer" * 300, GZIP, [("media-type-vs-magic", "error")], id="no gzip and no tar"),
         pytest.param(bz2.compress(TAR), GZIP, [("media-type-vs-magic", "error")], id="bzip2 called gzip"),
         pytest.param(
             gzip.compress(TAR[:700]) + gzip.compress(TAR[700:]), GZIP, [("gzip-multi-member", "info")], id="two members"
@@ -125,6 +126,14 @@ class TestEstargz:
         return image_of(stored(gzip.compress(tar), GZIP, tar, annotations))
 
     NAMES = ("etc/", "etc/motd", ".no.prefetch.landmark")
+
+    def test_a_table_behind_the_end_of_the_archive_as_buildkit_writes_it(self) -> None:
+        toc = json.dumps({"version": 1, "entries": [{"name": "etc/", "type": "dir"}]}).encode()
+        tar = layer_tar(directory("etc")) + layer_tar(file("stargz.index.json", toc))
+        annotations = {"containerd.io/snapshot/stargz/toc.digest": str(Digest.of(toc))}
+        assert told(image_of(stored(gzip.compress(tar), GZIP, tar, annotations))) == []
+        wrong = {"containerd.io/snapshot/stargz/toc.digest": str(Digest.of(b""))}
+        assert told(image_of(stored(gzip.compress(tar), GZIP, tar, wrong))) == [("estargz-toc", "warning")]
 
     def test_a_table_that_agrees(self) -> None:
         assert told(self.layer([*self.NAMES])) == []

@@ -15,7 +15,7 @@ from occystrap_core.testing.build import (
     file,
     layer_tar,
 )
-from tests.checks.layers_made import GZIP, TAR, image_of, messages, stored, told
+from tests.checks.layers_made import GZIP, PLAIN, TAR, image_of, messages, stored, told
 from tests.checks.rules import outcome, said
 
 OTHER = layer_tar(file("x", "another"))
@@ -24,6 +24,12 @@ OTHER = layer_tar(file("x", "another"))
 class TestDiffId:
     def test_another_content_than_the_config_says(self) -> None:
         assert told(image_of(stored(gzip.compress(OTHER), GZIP, TAR))) == [("diff-id", "error")]
+
+    def test_the_digest_of_the_compressed_blob_is_a_common_mistake(self) -> None:
+        blob = gzip.compress(TAR)
+        assert told(image_of(stored(blob, GZIP, blob))) == [("diff-id", "error")]
+        assert "the digest of the compressed blob" in messages(image_of(stored(blob, GZIP, blob)), "diff-id")[0]
+        assert told(image_of(stored(blob, PLAIN, blob))) == [("media-type-vs-magic", "error")]
 
     def test_that_all_is_well_is_said(self) -> None:
         [(_, severity, message)] = said(image_of(TAR), "diff-id")
