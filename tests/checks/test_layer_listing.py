@@ -1,0 +1,269 @@
+"""What a rule can ask about a layer's entries and about the layers laid over each other."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from collections.abc import Iterable
+
+import pytest
+
+from occystrap_core.contracts import (
+    CheckContext,
+    CheckSpec,
+    Entries,
+    Entry,
+    Examination,
+    ImageUnderCheck,
+    LayerExamination,
+    LayerUnderCheck,
+    Listing,
+    Needs,
+    Remark,
+    Severity,
+    View,
+)
+from occystrap_core.engine import layer_records
+from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.engine.merged_view import MergedView
+from occystrap_core.model.repeats import repeats
+from occystrap_core.streams.tar import make_entry
+from occystrap_core.testing.build import (
+    Member,
+    build_artifact,
+    build_image,
+    directory,
+    file,
+    hardlink,
+    layer_tar,
+    opaque,
+    symlink,
+    whiteout,
+)
+from occystrap_core.testing.memory import MemoryInput
+from tests.checks.rules import outcome
+
+
+def spec(**fields: object) -> CheckSpec:
+    defaults = {"severity": Severity.WARNING, "needs": Needs.CONTENT, "why": "", "example": "", "remedy": ""}
+    return CheckSpec("rule", "a rule", "nowhere:Nothing", **{**defaults, **fields})  # type: ignore[arg-type]
+
+
+class Witness(LayerExamination):
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+        self.heads: list[str] = []
+        self.after: list[bytes] = []
+
+    def entry(self, entry: Entry) -> Iterable[Remark]:
+        self.entries.append(entry.path.decode())
+        return ()
+
+    def head(self, entry: Entry, data: bytes) -> Iterable[Remark]:
+        self.heads.append(f"{entry.path.decode()}={data.decode()}")
+        return ()
+
+    def trailing(self, data: bytes) -> Iterable[Remark]:
+        self.after.append(data)
+        return ()
+
+
+class Hearing(Examination):
+    def __init__(self, context: CheckContext) -> None:
+        super().__init__(context)
+        self.witness = Witness()
+        self.views: list[View] = []
+
+    def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
+        return self.witness
+
+    def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
+        self.views.append(view)
+        return ()
+
+
+def heard(content: object, **fields: object) -> Hearing:
+    made: list[Hearing] = []
+
+    def start(context: CheckContext) -> Hearing:
+        made.append(Hearing(context))
+        return made[0]
+
+    outcome(content, (spec(**fields), start))  # type: ignore[arg-type]
+    return made[0]
+
+
+def view(*layers: Iterable[Member]) -> View:
+    return heard(build_image([layer_tar(*layer) for layer in layers])).views[0]
+
+
+def listing(*members: Member) -> Listing:
+    return view(members).listing(0)
+
+
+def paths(found: Listing, numbers: Iterable[int]) -> list[bytes]:
+    return [found.path(number) for number in numbers]
+
+
+class TestWhatARuleIsShown:
+    MEMBERS = (file("plain"), file("fraction", mtime=0.5), whiteout("gone"), make_entry("naïve".encode()))
+
+    @pytest.mark.parametrize(
+        ("entries", "expected"),
+        [
+            (Entries.ALL, ["plain", "fraction", ".wh.gone", "naïve"]),
+            (Entries.EXTENDED, ["fraction", "naïve"]),
+            (Entries.WHITEOUTS, [".wh.gone"]),
+        ],
+    )
+    def test_entries_by_what_they_are(self, entries: Entries, expected: list[str]) -> None:
+        assert heard(build_image([layer_tar(*self.MEMBERS)]), entries=entries).witness.entries == expected
+
+    @pytest.mark.parametrize(
+        ("head_of", "expected"),
+        [
+            ((), ["bin/sh=#!", "etc/a.pem=pe", "id_rsa=ke"]),
+            (("executable",), ["bin/sh=#!"]),
+            (("*/id_rsa",), ["id_rsa=ke"]),
+            (("*.pem",), ["etc/a.pem=pe"]),
+            (("etc/a.pem",), ["etc/a.pem=pe"]),
+            (("etc/*",), ["etc/a.pem=pe"]),
+            (("usr/*", "executable"), ["bin/sh=#!"]),
+        ],
+    )
+    def test_first_bytes_of_the_files_it_asks_for(self, head_of: tuple[str, ...], expected: list[str]) -> None:
+        members = [file("bin/sh", "#!/bin", mode=0o755), file("etc/a.pem", "pem"), file("id_rsa", "key")]
+        assert heard(build_image([layer_tar(*members)]), head=2, head_of=head_of).witness.heads == expected
+
+    def test_what_follows_the_end_of_the_archive(self) -> None:
+        tar = layer_tar(file("x"))
+        assert heard(build_image([tar + bytes(8192)])).witness.after == []
+        assert heard(build_image([tar + bytes(8192) + b"more" + bytes(99)])).witness.after == [b"more" + bytes(99)]
+
+    def test_contents_are_kept_for_rules_that_only_look_at_the_view(self) -> None:
+        class OnlyView(Examination):
+            def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
+                yield Remark(str(view.content(b"etc/passwd")))
+
+        image = build_image([layer_tar(file("etc/passwd", "root"))])
+        [found] = outcome(image, (spec(content=("/etc/passwd",)), OnlyView)).findings
+        assert found.message == "b'root'"
+
+    def test_no_view_where_a_layer_is_unknown(self) -> None:
+        image = build_image([layer_tar(file("x"))])
+        blob = bytearray(image.layers[0].blob)
+        blob[30] ^= 1
+        assert heard(MemoryInput(image, instead={image.layers[0].descriptor.digest: bytes(blob)})).views == []
+        assert heard(build_artifact({"text/plain": b"x"})).views == []
+        assert len(heard(image).views) == 1
+
+
+class TestListing:
+    def test_fields(self) -> None:
+        found = listing(directory("etc", uid=5), file("./etc//x", "12", mode=0o600), symlink("l", "etc/x"))
+        assert len(found) == 3
+        assert [found.seen(number).path for number in range(3)] == [b"etc", b"etc/x", b"l"]
+        assert (found.seen(0).uid, found.seen(1).mode, found.seen(1).size) == (5, 0o600, 2)
+        assert found.seen(2).linkname == b"etc/x"
+
+    def test_a_whiteout_is_none_of_them(self) -> None:
+        found = listing(file("a"), whiteout("b/c"), opaque("d"), file(".wh..wh.plnk"), file("e"))
+        assert paths(found, range(len(found))) == [b"a", b"e"]
+        assert list(found.whiteouts) == [b"b/c"]
+        assert list(found.opaque) == [(b"d", 1)]
+
+    def test_by_kind_and_by_owner(self) -> None:
+        found = listing(directory("d"), file("f", mode=0o4755), hardlink("h", "f"), symlink("s", "f", uid=9))
+        assert paths(found, found.of_kinds(b"12")) == [b"h", b"s"]
+        assert paths(found, found.owned(lambda mode, uid, gid: bool(mode & 0o4000))) == [b"f"]
+        assert paths(found, found.owned(lambda mode, uid, gid: uid == 9)) == [b"s"]
+        assert list(found.owned(lambda mode, uid, gid: False)) == []
+
+    @pytest.mark.parametrize(
+        ("pattern", "expected"),
+        [
+            (rb"X", [b"aX", b"X/b"]),
+            (rb"\0X", [b"X/b"]),
+            (rb"b\0", [b"X/b"]),
+            (rb"[/\0]b[/\0]", [b"X/b"]),
+            (rb"target", []),
+            (rb"a\0", []),
+            (rb"nothing", []),
+        ],
+    )
+    def test_by_a_pattern_of_the_path_alone(self, pattern: bytes, expected: list[bytes]) -> None:
+        found = listing(symlink("aX", "target"), symlink("l", "X/b"), file("X/b"), symlink("z", "a"))
+        assert paths(found, found.matching(re.compile(pattern))) == expected
+
+    def test_folders_are_named_where_they_change(self) -> None:
+        found = listing(file("a/x"), file("a/y"), file("b/x"), file("top"), file("a/z"))
+        assert list(found.folders()) == [(0, b"a"), (2, b"b"), (3, b""), (4, b"a")]
+
+    def test_repeated_paths(self) -> None:
+        found = listing(file("a"), file("b"), file("./a"), file("c"), file("a"))
+        assert list(found.repeated()) == [2, 4]
+
+    def test_repeats_in_a_column_longer_than_a_part(self) -> None:
+        column = [*range(150_000), 7, 149_999, 7]
+        assert sorted(repeats(column)) == [150_000, 150_001, 150_002]
+
+    def test_names_have_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(layer_records, "MOST_NAMES", 1000)
+        image = build_image([layer_tar(*(file(f"a-rather-long-name-{number}") for number in range(100)))])
+        [found] = outcome(image, "tar-format").findings
+        assert "take more than 1000 bytes" in found.message
+
+
+class TestView:
+    def test_numbers_of_one_layer(self) -> None:
+        found = view([file("a"), file("b")], [file("b"), file("b", "again"), file("c")])
+        assert [found.number(0, b"b"), found.number(1, b"b"), found.number(1, b"a")] == [1, 1, None]
+
+    def test_what_is_final_and_who_hides_the_rest(self) -> None:
+        found = view(
+            [directory("d"), file("d/x"), file("e"), file("f")],
+            [whiteout("d"), file("d/y"), file("e")],
+            [directory("f"), opaque("d"), file("d/z")],
+        )
+        assert sorted(seen.path for seen in found.final()) == [b"d/z", b"e", b"f"]
+        hidden = [(layer, found.listing(layer).path(number), culprit) for layer, number, culprit in found.hidden()]
+        assert sorted(hidden) == [(0, b"d", 1), (0, b"d/x", 1), (0, b"e", 1), (0, b"f", 2), (1, b"d/y", 2)]
+        assert found.is_final(2, 1)
+
+    def test_directories_without_an_entry_are_there_as_long_as_something_is_in_them(self) -> None:
+        found = view([file("opt/app/bin"), file("srv/x")], [whiteout("srv/x")])
+        assert found.find(b"opt/app") is not None
+        assert found.find(b"/") is not None
+        assert found.find(b"srv") is None
+        assert found.find(b"opt/other") is None
+
+    def test_below_the_end_is_what_is_there(self) -> None:
+        found = view([file("a", "1"), file("b")], [file("a", "22"), whiteout("b")])
+        assert found.below(2, b"a").size == 2  # type: ignore[union-attr]
+        assert found.below(1, b"a").size == 1  # type: ignore[union-attr]
+        assert found.below(2, b"b") is None
+
+    def test_a_layer_that_stands_twice(self) -> None:
+        tar = layer_tar(file("x", "1"))
+        found = heard(build_image([tar, layer_tar(whiteout("x")), tar])).views[0]
+        assert [(seen.path, seen.layer) for seen in found.final()] == [(b"x", 2)]
+        assert found.below(2, b"x") is None
+
+    def test_no_layers_at_all(self) -> None:
+        assert list(heard(build_image([])).views[0].final()) == []
+
+
+def test_an_entry_takes_at_most_100_bytes() -> None:
+    count = 20_000
+    tracemalloc.start()
+    try:
+        records = LayerRecords(0)
+        for number in range(count):
+            path = b"usr/share/layer0/%05d/file%d.txt" % (number // 100, number)
+            records.add(make_entry(path), path, path.rpartition(b"/")[0])
+        view = MergedView([records], ())
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert view.is_final(0, 5)
+    assert taken / count <= 100
