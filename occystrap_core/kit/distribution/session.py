@@ -21,6 +21,7 @@ _MAX_LOGINS = 5
 _log = logging.getLogger(__name__)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_FINAL = "MANIFEST_BLOB_UNKNOWN"  # some registries say it with a 5xx, though it will be no better next time
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Session:
         status, host = response.status_code, origin.netloc
         words = server_words(body)
         said = f"{status}: {words}" if words else f"{status} {response.reason_phrase}".rstrip()
-        if status in _TRANSIENT:
+        if status in _TRANSIENT and _FINAL not in words:
             return _transient(response, f"{host} answers {said}: {ask.what}")
         if status in (401, 403):
             return AccessDenied(f"{host} denies access to {ask.what} ({said})", hint=self._login.hint())
