@@ -11,7 +11,7 @@ from occystrap_core.kit.distribution.client import PUSH, RegistryClient
 from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.upload import InMemory
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import DigestMismatch, TransferError
+from occystrap_core.model.errors import DigestMismatch, OccystrapError, TransferError
 from occystrap_core.streams.spool import Spool
 from occystrap_core.testing.build import BuiltImage, build_image, layer_tar
 from occystrap_core.testing.registry import EmbeddedRegistry, Fault
@@ -190,3 +190,33 @@ def test_a_blob_of_another_repository_is_mounted(client: RegistryClient, embedde
 def test_where_it_cannot_be_mounted_nothing_is_left_behind(client: RegistryClient, embedded: EmbeddedRegistry) -> None:
     assert not client.mount(DIGEST, "other/image")
     assert methods(embedded) == ["POST", "DELETE"] and not embedded.uploads
+
+
+@pytest.mark.parametrize("status", [500, 403, 429])
+def test_a_mount_that_fails_is_the_last_one(client: RegistryClient, embedded: EmbeddedRegistry, status: int) -> None:
+    embedded.store.repository("other/image").blobs[str(DIGEST)] = BLOB
+    embedded.fail(Fault("POST", "mount=", status=status))
+    assert not client.mount(DIGEST, "other/image")
+    assert not client.mount(DIGEST, "other/image")
+    assert methods(embedded) == ["POST"]
+    client.put_blob(DIGEST, InMemory(BLOB))
+    assert stored(embedded) == BLOB
+
+
+def test_a_mount_that_is_not_granted_says_nothing_about_the_next(
+    client: RegistryClient, embedded: EmbeddedRegistry
+) -> None:
+    assert not client.mount(DIGEST, "other/image")
+    embedded.store.repository("other/image").blobs[str(DIGEST)] = BLOB
+    assert client.mount(DIGEST, "other/image")
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_manifest_whose_blobs_are_not_there_is_not_pushed_again(
+    client: RegistryClient, embedded: EmbeddedRegistry, status: int
+) -> None:
+    answer = b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry"}]}'
+    embedded.fail(Fault("PUT", "/manifests/", times=None, status=status, body=answer))
+    with pytest.raises(OccystrapError, match="MANIFEST_BLOB_UNKNOWN"):
+        client.put_manifest(build_image([layer_tar(("a", "b"))]).manifest, "v1")
+    assert methods(embedded) == ["PUT"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -22,10 +23,11 @@ from occystrap_core.kit.distribution.session import Ask, Session
 from occystrap_core.kit.distribution.upload import Content, Upload
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import DigestMismatch, NotFound, OptionError
+from occystrap_core.model.errors import DigestMismatch, NotFound, OccystrapError, OptionError
 from occystrap_core.model.reference import Reference
 from occystrap_core.model.strict_json import MAX_BYTES
 
+_log = logging.getLogger(__name__)
 PULL, PUSH = "pull", "pull,push"
 _STORED = frozenset({200, 201, 202})
 
@@ -58,6 +60,7 @@ class RegistryClient:
         self._repository = reference.repository
         self._scopes = (_scope(reference.repository, actions),)
         self._turn = _turns(access.max_transfers)
+        self._mounts = True
 
     @property
     def traffic(self) -> Traffic:
@@ -117,9 +120,19 @@ class RegistryClient:
         return self._sees_blob(digest, size, self._session.asking)
 
     def mount(self, digest: Digest, source_repository: str) -> bool:
-        """Have a blob of another repository of this registry appear here; False where that is not possible."""
+        """Have a blob of another repository of this registry appear here; False where that is not possible.
+
+        After the first failure it is not tried again: it would only keep each blob waiting.
+        """
+        if not self._mounts:
+            return False
         scopes = (*self._scopes, _scope(source_repository, PULL))
-        return self._upload(scopes).mount(digest, source_repository)
+        try:
+            return self._upload(scopes).mount(digest, source_repository)
+        except OccystrapError as error:
+            self._mounts = False
+            _log.debug("nothing is mounted from %s: %s", source_repository, error)
+            return False
 
     def put_blob(self, digest: Digest, content: Content) -> None:
         """Upload a blob; an interrupted upload goes on where it stopped, or starts again."""

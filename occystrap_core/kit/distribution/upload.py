@@ -72,15 +72,13 @@ class Upload:
         self._location: Url | None = None
 
     def mount(self, digest: Digest, source_repository: str) -> bool:
+        """One attempt: the blob can be sent as well."""
         query = urlencode({"mount": str(digest), "from": source_repository})
         what = f"the mount of {digest} from {source_repository}"
-        try:
-            with self._session.asking(self._ask("POST", self._session.url(f"{self._path}?{query}"), what)) as response:
-                if response.status_code == 201:
-                    return True
-                self._location = _location(response, self._session.url(self._path))
-        except OccystrapError:
-            return False
+        with self._session.trying(self._ask("POST", self._session.url(f"{self._path}?{query}"), what)) as response:
+            if response.status_code == 201:
+                return True
+            self._location = _location(response, self._session.url(self._path))
         self._cancel()
         return False
 
