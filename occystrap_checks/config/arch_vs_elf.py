@@ -50,7 +50,7 @@ class ArchVsElf(Examination):
         self._heads = ProgramHeads(machine_of)
 
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
-        return self._heads.examination(layer)
+        return self._heads.examination()
 
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         config = judged_config(image) or {}

@@ -55,7 +55,7 @@ class EntrypointInterpreter(Examination):
         self._heads = ProgramHeads(_need_of)
 
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
-        return self._heads.examination(layer)
+        return self._heads.examination()
 
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         config = judged_config(image)

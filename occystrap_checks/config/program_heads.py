@@ -9,6 +9,7 @@ from occystrap_core.contracts import (
     Entry,
     ImageUnderCheck,
     LayerExamination,
+    LayerFacts,
     LayerUnderCheck,
     Remark,
     Seen,
@@ -29,8 +30,8 @@ class ProgramHeads(Generic[Said]):
         self._read = read
         self._layers: dict[str, dict[bytes, Said]] = {}
 
-    def examination(self, layer: LayerUnderCheck) -> LayerExamination:
-        return _Reading(self._read, self._layers.setdefault(_key(layer), {}))
+    def examination(self) -> LayerExamination:
+        return _Reading(self._read, self._layers)
 
     def of(self, image: ImageUnderCheck, view: View, seen: Seen) -> Said | None:
         """What the file said that `seen` is, or is a hard link to."""
@@ -56,14 +57,19 @@ class ProgramHeads(Generic[Said]):
 
 
 class _Reading(LayerExamination, Generic[Said]):
-    def __init__(self, read: Callable[[bytes], Said | None], kept: dict[bytes, Said]) -> None:
+    def __init__(self, read: Callable[[bytes], Said | None], layers: dict[str, dict[bytes, Said]]) -> None:
         self._read = read
-        self._kept = kept
+        self._layers = layers
+        self._kept: dict[bytes, Said] = {}
 
     def head(self, entry: Entry, data: bytes) -> Iterable[Remark]:
         said = self._read(data)
         if said is not None and len(self._kept) < MOST_KEPT:
             self._kept[entry.path] = said
+        return ()
+
+    def finish(self, facts: LayerFacts) -> Iterable[Remark]:
+        self._layers[_key(facts.layer)] = self._kept
         return ()
 
 

@@ -16,7 +16,6 @@ occystrap check ocidir://images:app --all-platforms -O sarif > findings.sarif
 occystrap check registry://quay.io/acme/app:1 --targets "docker>=20.10,containerd>=1.7"
 occystrap check --explain diff-id
 """
-LEVELS = ("error", "warning", "info")
 
 
 @click.command(cls=WithPlugins, examples=EXAMPLES, kinds=("inputs",))
@@ -73,6 +72,5 @@ def check(
     report = judge(session, source, asked, fast=fast, targets=targets)
     session.progress.close()
     click.echo(render(report, form), nl=False)
-    counted = LEVELS[: LEVELS.index(fail_on) + 1]
-    if any(finding.severity in counted for finding in report.findings):
+    if report.fails(fail_on):
         context.exit(1)

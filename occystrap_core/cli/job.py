@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from occystrap_core.cli.opening import (
     Destination,
@@ -30,6 +31,10 @@ from occystrap_core.engine.process import process
 from occystrap_core.model.errors import UsageError, attributed
 from occystrap_core.streams.heap import keep_freed_pages
 
+if TYPE_CHECKING:
+    from occystrap_core.cli.reports.report import CheckReport
+    from occystrap_core.engine.judged_pass import Judging
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -43,6 +48,7 @@ class Done:
     retries: int
     rate_limits: int
     streamed: bool
+    check: CheckReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,13 @@ class _Parts:
     destination: Destination
     filters: tuple[Opener, ...]
     verifiers: tuple[tuple[str, Verifier], ...]
+    judging: Judging | None
 
 
-def run_job(session: Session, source: str, destination: str, filters: Sequence[str]) -> Done:
+def run_job(session: Session, source: str, destination: str, filters: Sequence[str], *, checked: bool = False) -> Done:
     """Check everything that was asked for, then open the source and let the engine run."""
     started = time.monotonic()
-    parts = _find(session, source, destination, filters)
+    parts = _find(session, source, destination, filters, checked)
     keep_freed_pages()
     opened = parts.source.open(session.settings)
     talking: list[object] = [opened]
@@ -74,10 +81,19 @@ def run_job(session: Session, source: str, destination: str, filters: Sequence[s
         retries=sum(counter.retries for counter in counters),
         rate_limits=sum(counter.rate_limits for counter in counters),
         streamed=parts.destination.streamed,
+        check=_check_report(parts.judging, destination, outcome),
     )
 
 
-def _find(session: Session, source: str, destination: str, filters: Sequence[str]) -> _Parts:
+def _check_report(judging: Judging | None, destination: str, outcome: Outcome) -> CheckReport | None:
+    if judging is None or outcome.check is None:
+        return None
+    from occystrap_core.cli.check_job import report_of_written
+
+    return report_of_written(judging, destination, outcome.receipt.name, outcome.check)
+
+
+def _find(session: Session, source: str, destination: str, filters: Sequence[str], checked: bool) -> _Parts:
     plugins = session.plugins
     origin, target = find_source(plugins, source), find_destination(plugins, destination)
     openers = tuple(find_filter(plugins, text) for text in filters)
@@ -85,7 +101,14 @@ def _find(session: Session, source: str, destination: str, filters: Sequence[str
         raise UsageError("the image and the JSON result cannot both go to stdout", hint="leave out -O json")
     if origin.streamed and session.value("password_stdin"):
         raise UsageError("the image and the password cannot both come from stdin", hint="leave out --password-stdin")
-    return _Parts(origin, target, openers, find_verifiers(plugins, target.scheme) if session.depth else ())
+    verifiers = find_verifiers(plugins, target.scheme) if session.depth else ()
+    return _Parts(origin, target, openers, verifiers, _judging(session) if checked else None)
+
+
+def _judging(session: Session) -> Judging:
+    from occystrap_core.cli.check_job import every_rule
+
+    return every_rule(session)
 
 
 def _request(session: Session, parts: _Parts, source: Input, talking: list[object]) -> Request:
@@ -110,4 +133,5 @@ def _request(session: Session, parts: _Parts, source: Input, talking: list[objec
         reopen_source=None if parts.source.streamed else partial(parts.source.open, settings),
         reopen_destination=reopener(session.plugins, parts.destination, settings),
         layer_cache=LayerCache(Path(cache)) if cache else None,
+        judging=parts.judging,
     )

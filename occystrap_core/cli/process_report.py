@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from occystrap_core.contracts.finding import Finding, Severity
 from occystrap_core.engine.assemble import AssembledImage
 from occystrap_core.engine.outcome import Outcome
 from occystrap_core.model.layer import SealedLayer
+
+if TYPE_CHECKING:
+    from occystrap_core.cli.reports.report import CheckReport
 
 VERSION = 1
 """The version of the JSON shape. Keys are added, never renamed."""
@@ -39,6 +42,22 @@ def tell(session: Session, done: Done) -> None:
         click.echo("Verification errors:", err=True)
         for finding in outcome.errors:
             click.echo(f"  {safe(finding.message)}", err=True)
+    if done.check and not session.json:
+        _tell_findings(session, done.check)
+
+
+def _tell_findings(session: Session, report: CheckReport) -> None:
+    """What `check` would print, without the information that all is well."""
+    from occystrap_core.cli.reports import render
+    from occystrap_core.engine.judged_pass import NOT_JUDGED
+
+    told = (
+        report
+        if session.verbose
+        else report.narrowed(lambda finding: finding.severity is not Severity.INFO or finding.check == NOT_JUDGED.name)
+    )
+    if told.findings or not session.quiet:
+        click.echo(render(told, "text"), err=True, nl=False)
 
 
 def summary(done: Done) -> str:
@@ -50,6 +69,8 @@ def summary(done: Done) -> str:
         parts.append(f"{done.rate_limits} rate limits")
     if outcome.verified:
         parts.append(_verdict(done))
+    if done.check and (errors := done.check.count(Severity.ERROR)):
+        parts.append(f"{errors} check errors")
     return f"Summary: {', '.join(parts)}"
 
 
@@ -95,12 +116,19 @@ def to_json(done: Done) -> dict[str, Any]:
             "warnings": sum(finding.severity is Severity.WARNING for finding in outcome.findings),
             "findings": [_finding(finding) for finding in outcome.findings],
         },
+        "check": _check(done.check) if done.check else None,
         "seconds": {
             "total": round(done.seconds, 3),
             "transfer": round(outcome.transfer_seconds, 3),
             "verify": round(outcome.verify_seconds, 3),
         },
     }
+
+
+def _check(report: CheckReport) -> dict[str, Any]:
+    from occystrap_core.cli.reports.json import results
+
+    return results(report)
 
 
 def _image(image: AssembledImage) -> dict[str, Any]:

@@ -21,9 +21,14 @@ _ROOM = 48
 """What a process of less than 100 MB can give to the layers that it has open."""
 
 
-def layers_written_at_a_time(source: Input, settings: Settings, plans: Iterable[LayerPlan], filtered: bool) -> int:
-    opened = (plan for plan in plans if plan.layer.is_tar and (filtered or not plan.keeps_blob))
-    return _at_a_time(source, settings, (_READING[plan.declared] + _writing(plan) for plan in opened))
+def layers_written_at_a_time(
+    source: Input, settings: Settings, plans: Iterable[LayerPlan], filtered: bool, judged: bool = False
+) -> int:
+    """`judged` layers are inflated once more, as they are stored."""
+    tars = [plan for plan in plans if plan.layer.is_tar]
+    passing = (_passing(plan) if filtered or not plan.keeps_blob else 0 for plan in tars)
+    beside = (max(_READING[plan.stored_as], _READING[plan.changed_as]) if judged else 0 for plan in tars)
+    return _at_a_time(source, settings, map(sum, zip(passing, beside, strict=True)))
 
 
 def layers_read_at_a_time(source: Input, settings: Settings, layers: Iterable[Descriptor | None]) -> int:
@@ -31,8 +36,8 @@ def layers_read_at_a_time(source: Input, settings: Settings, layers: Iterable[De
     return _at_a_time(source, settings, (_READING[each or Compression.NONE] for each in stored))
 
 
-def _writing(plan: LayerPlan) -> int:
-    return max(_WRITING[plan.stored_as], _WRITING[plan.changed_as])
+def _passing(plan: LayerPlan) -> int:
+    return _READING[plan.declared] + max(_WRITING[plan.stored_as], _WRITING[plan.changed_as])
 
 
 def _at_a_time(source: Input, settings: Settings, needs: Iterable[int]) -> int:

@@ -24,7 +24,7 @@ from occystrap_core.engine.at_a_time import layers_read_at_a_time
 from occystrap_core.engine.content_peek import Examiner
 from occystrap_core.engine.found_documents import FoundImages, find_documents
 from occystrap_core.engine.layer_records import LayerRecords
-from occystrap_core.engine.layer_scan import LayerScan
+from occystrap_core.engine.layer_scan import LayerScan, Tap
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.engine.selection import Selection
@@ -70,26 +70,32 @@ class CheckOutcome:
 
 def check(request: CheckRequest) -> CheckOutcome:
     """Raises only what keeps the image from being looked at at all."""
-    return _Run(request).outcome()
+    judgement = Judgement(request)
+    judgement.begin()
+    return judgement.outcome(find_documents(request.source, request.selection))
 
 
 _LayerKey = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class _Run:
+class Judgement:
+    """`read_before` gives the scan of a layer whose blob needs no reading any more."""
+
     request: CheckRequest
+    read_before: Callable[[LayerUnderCheck], LayerScan | None] = lambda layer: None
     findings: list[Finding] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     _examinations: list[tuple[CheckSpec, Examination]] = field(default_factory=list)
     _scans: dict[_LayerKey, tuple[LayerFacts, LayerRecords]] = field(default_factory=dict)
 
-    def outcome(self) -> CheckOutcome:
+    def begin(self) -> None:
         request = self.request
         wanted = [rule for rule in request.rules if not request.fast or rule[0].needs is Needs.DOCUMENTS]
         for spec, start in wanted:
             self._guarded(spec, Where(), lambda spec=spec, start=start: self._start(spec, start))  # type: ignore[misc]
-        found = find_documents(request.source, request.selection)
+
+    def outcome(self, found: FoundImages) -> CheckOutcome:
         for document in found.documents:
             for spec, examination in list(self._examinations):
                 self._guarded(spec, document.where, lambda: examination.document(document))  # noqa: B023
@@ -120,7 +126,7 @@ class _Run:
                 new.setdefault(_key(layer), layer)
         stop = Stop(self.request.source)
         threads = max(1, -(-(os.cpu_count() or 1) // max(1, min(len(new), self.request.settings.parallel))))
-        scans = [self._scan(image, layer, stop, threads) for layer in new.values()]
+        scans = [self.read_before(layer) or self._scan(image, layer, stop, threads) for layer in new.values()]
         descriptors = (layer.descriptor for layer in new.values())
         workers = layers_read_at_a_time(self.request.source, self.request.settings, descriptors)
         done = run_all(LayerScan.run, scans, workers, stop)
@@ -132,17 +138,20 @@ class _Run:
         return here, [records.at(place) for place, (_, records) in enumerate(scanned)]
 
     def _scan(self, image: ImageUnderCheck, layer: LayerUnderCheck, stop: Stop, threads: int) -> LayerScan:
+        size = layer.descriptor.size if layer.descriptor else None
+        task = self.request.progress.start(f"layer {layer.position + 1}", size)
+        return self.scan(image, layer, lambda chunks: stop.tap(chunks, task), threads)
+
+    def scan(self, image: ImageUnderCheck, layer: LayerUnderCheck, tap: Tap, threads: int) -> LayerScan:
         examiners: list[Examiner] = []
         for spec, examination in self._examinations:
             if layer.is_tar or spec.needs is Needs.LAYERS:
                 self._guarded(spec, image.where, lambda: self._begin(examiners, spec, examination, image, layer))  # noqa: B023
-        size = layer.descriptor.size if layer.descriptor else None
-        task = self.request.progress.start(f"layer {layer.position + 1}", size)
         return LayerScan(
             self.request.source,
             layer,
             tuple(examiners),
-            lambda chunks: stop.tap(chunks, task),
+            tap,
             threads,
             LayerRecords(layer.position),
             frozenset(path.strip("/").encode() for spec, _ in self._examinations for path in spec.content),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from occystrap_core.contracts.check import FoundDocument, ImageUnderCheck, LayerUnderCheck, Role
 from occystrap_core.contracts.finding import Where
-from occystrap_core.contracts.input import Input
 from occystrap_core.engine.documents import agreed_media_type, children_of
 from occystrap_core.engine.selection import Selection, best_answers, no_match
 from occystrap_core.engine.source_tree import MAX_DEPTH, MAX_NODES
@@ -40,7 +39,15 @@ class FoundImages:
     images: tuple[ImageUnderCheck, ...]
 
 
-def find_documents(source: Input, selection: Selection) -> FoundImages:
+class HasDocuments(Protocol):
+    """What of an Input is needed here."""
+
+    def root(self) -> Descriptor: ...
+
+    def document(self, descriptor: Descriptor) -> bytes: ...
+
+
+def find_documents(source: HasDocuments, selection: Selection) -> FoundImages:
     """Raises only where there is no image to speak of: nothing at the source, or no such platform."""
     finder = _Finder(source, selection)
     try:
@@ -63,7 +70,7 @@ def _require_named_platform(images: list[ImageUnderCheck], selection: Selection)
 
 @dataclass(slots=True)
 class _Finder:
-    source: Input
+    source: HasDocuments
     selection: Selection
     documents: list[FoundDocument] = field(default_factory=list)
     images: list[ImageUnderCheck] = field(default_factory=list)

@@ -19,10 +19,11 @@ from typing import TypeVar
 
 from occystrap_core.contracts.filter import StageLayer
 from occystrap_core.contracts.input import Chunk, Input
-from occystrap_core.contracts.output import Output, Slot
+from occystrap_core.contracts.output import Output, Slot, Staged
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.chain import Chain, FirstChange, OpenFilter, Step, begin
 from occystrap_core.engine.layer_plan import LayerPlan
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import USUAL_ALGORITHM, Digest
 from occystrap_core.model.errors import DigestMismatch, attributed
 from occystrap_core.model.layer import LayerStats, SealedLayer
@@ -36,6 +37,11 @@ AnyChunk = TypeVar("AnyChunk", bound=Chunk)
 Stream = Generator[Chunk, None, None]
 Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
 """Wraps a stream to count its chunks and to stop it when the run is cancelled."""
+
+
+Beside = Callable[[LayerPlan, Iterable[Chunk], Descriptor | None], contextlib.AbstractContextManager[Iterable[Chunk]]]
+"""Wraps the bytes of a blob that go to the destination, for somebody who looks on. Their descriptor
+is None where it is known only at their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class LayerPass:
     settings: Settings
     tap: Tap
     threads: int
+    beside: Beside | None = None
 
     def run(self) -> PassResult:
         steps = begin(self.filters, self.plan.layer, self.plan.image) if self.plan.layer.is_tar else ()
@@ -86,7 +93,7 @@ class LayerPass:
         with attributed("destination"), contextlib.closing(chunks):
             if self._destination.holds(blob.digest) == blob.size:
                 return replace(sealed, reused=True)
-            staged = self._destination.put_blob(chunks, Slot(self.plan.order, blob))
+            staged = self._put(chunks, Slot(self.plan.order, blob))
             self._destination.keep(staged, blob, sealed if layer.is_tar else None)
         return sealed
 
@@ -161,15 +168,21 @@ class LayerPass:
             self._destination.keep(staged, blob_descriptor, sealed)
         return PassResult(sealed, self._stages(chain, sealed, source))
 
-    def _stage(self, result: Measured) -> tuple[Measured, object]:
+    def _stage(self, result: Measured) -> tuple[Measured, Staged]:
         slot = Slot(self.plan.order)
         if self.plan.stored_as is Compression.NONE:
             # Blobs that are made here are named as everybody names blobs, whatever the config does.
             stored = result if self._algorithm == USUAL_ALGORITHM else Measured(result)
-            return stored, self._destination.put_blob(stored, slot)
+            return stored, self._put(stored, slot)
         with contextlib.closing(deflate(result, self.plan.stored_as, threads=self.threads)) as deflated:
             stored = Measured(deflated)
-            return stored, self._destination.put_blob(stored, slot)
+            return stored, self._put(stored, slot)
+
+    def _put(self, chunks: Iterable[Chunk], slot: Slot) -> Staged:
+        if self.beside is None:
+            return self._destination.put_blob(chunks, slot)
+        with self.beside(self.plan, chunks, slot.expected) as passing:
+            return self._destination.put_blob(passing, slot)
 
     @property
     def _destination(self) -> Output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.filter import FilterReport
 from occystrap_core.contracts.finding import Finding, Severity
@@ -17,6 +18,10 @@ from occystrap_core.engine.chain import OpenFilter
 from occystrap_core.engine.layer_cache import LayerCache
 from occystrap_core.engine.selection import Selection
 
+if TYPE_CHECKING:
+    from occystrap_core.engine.check import CheckOutcome
+    from occystrap_core.engine.judged_pass import Judging
+
 Reopen = Callable[[], Input]
 
 
@@ -25,7 +30,7 @@ class Request:
     """The destination is opened only when the source was read well enough to be wanted.
 
     `depth` None leaves the verifiers out. The reopen functions serve them; the one for the
-    destination is given the receipt.
+    destination is given the receipt. `judging` is what judges that which is written, while it is.
     """
 
     source: Input
@@ -39,6 +44,7 @@ class Request:
     reopen_source: Reopen | None = None
     reopen_destination: Callable[[Receipt], Input] | None = None
     layer_cache: LayerCache | None = None
+    judging: Judging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Outcome:
     transfer_seconds: float
     verify_seconds: float
     verified: bool
+    check: CheckOutcome | None = None
 
     @property
     def layer_count(self) -> int:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.filter import FilterReport, StageLayer
 from occystrap_core.contracts.output import Output, OutputContext, Receipt
@@ -25,6 +26,9 @@ from occystrap_core.model.document import Document
 from occystrap_core.model.errors import OccystrapError, UsageError, attributed
 from occystrap_core.model.image import Image, Index, images_of
 
+if TYPE_CHECKING:
+    from occystrap_core.engine.judged_pass import JudgedPass
+
 
 def process(request: Request) -> Outcome:
     """Do all of it. Whatever is raised, the destination was left as it was."""
@@ -32,12 +36,13 @@ def process(request: Request) -> Outcome:
     tree, notes = read_tree(request.source, request.selection)
     output = _open_destination(request, tree)
     try:
-        run = _Run(request, tree, output, list(notes))
+        run = _Run(request, tree, output, list(notes), _judged_pass(request))
         receipt = run.write()
         run.notes.extend(told_by(output))
     except BaseException:
         output.abort()
         raise
+    checked = run.judged.outcome(run.documents, run.assembled.values()) if run.judged else None
     written = time.monotonic()
     findings = run_verifiers(request, run.written(receipt)) if request.depth else ()
     return Outcome(
@@ -49,6 +54,7 @@ def process(request: Request) -> Outcome:
         transfer_seconds=written - started,
         verify_seconds=time.monotonic() - written,
         verified=bool(request.depth),
+        check=checked,
     )
 
 
@@ -74,6 +80,7 @@ class _Run:
     tree: Image | Index
     output: Output
     notes: list[str]
+    judged: JudgedPass | None = None
     assembled: dict[int, AssembledImage] = field(default_factory=dict)
     documents: list[Document] = field(default_factory=list)
     _put: set[str] = field(default_factory=set)
@@ -117,9 +124,11 @@ class _Run:
         first = sum(len(done.layers) for done in self.assembled.values())
         plans = list(plan_layers(images, self.output.traits, self.request.source.traits.unpacked, first))
         filtered = bool(self.request.filters)
-        workers = layers_written_at_a_time(self.request.source, self.request.settings, plans, filtered)
+        judged = self.judged is not None
+        workers = layers_written_at_a_time(self.request.source, self.request.settings, plans, filtered, judged)
         stop = Stop(self.request.source, self.output)
-        transfer = LayerTransfer(self.request, self.output, stop, _threads_each(plans, workers))
+        beside = self.judged.beside if self.judged else None
+        transfer = LayerTransfer(self.request, self.output, stop, _threads_each(plans, workers), beside)
         results = iter(run_all(transfer.run, plans, workers, stop))
         self.notes.extend(sorted(transfer.notes))
         if self.request.filters:
@@ -186,6 +195,14 @@ class _Run:
                 side="destination",
                 hint="drop the filters and conversions, or the digest",
             )
+
+
+def _judged_pass(request: Request) -> JudgedPass | None:
+    if request.judging is None:
+        return None
+    from occystrap_core.engine.judged_pass import JudgedPass  # only who judges pays for it
+
+    return JudgedPass(request.judging, request.source, request.settings, request.progress)
 
 
 def _report(opened: OpenFilter) -> tuple[str, FilterReport]:

@@ -11,7 +11,7 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import Output
 from occystrap_core.contracts.progress import Task
 from occystrap_core.engine.layer_cache import CachedLayer, recipe_of
-from occystrap_core.engine.layer_pass import LayerPass, PassResult, Tap
+from occystrap_core.engine.layer_pass import Beside, LayerPass, PassResult, Tap
 from occystrap_core.engine.layer_plan import LayerPlan
 from occystrap_core.engine.outcome import Request
 from occystrap_core.engine.schedule import Stop
@@ -31,6 +31,7 @@ class LayerTransfer:
     output: Output
     stop: Stop
     threads: int
+    beside: Beside | None = None
     notes: list[str] = field(default_factory=list)
     _in_flight: defaultdict[Digest, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -45,7 +46,14 @@ class LayerTransfer:
         request = self.request
         task = request.progress.start(str(plan), plan.layer.descriptor.size)
         work = LayerPass(
-            plan, request.source, self.output, request.filters, request.settings, self._tap(plan, task), self.threads
+            plan,
+            request.source,
+            self.output,
+            request.filters,
+            request.settings,
+            self._tap(plan, task),
+            self.threads,
+            self.beside,
         )
         try:
             result = work.run()

@@ -103,9 +103,11 @@ def test_every_command_is_understood(
     assert done.code == code, f"{where}: {command}\n{done.err}"
 
 
-def only_checked(session: object, source: str, destination: str, filters: tuple[str, ...]) -> None:
+def only_checked(
+    session: object, source: str, destination: str, filters: tuple[str, ...], *, checked: bool = False
+) -> None:
     """`process` without doing anything: names, options and URIs are looked at, then it is over."""
-    job._find(session, source, destination, filters)  # type: ignore[arg-type]
+    job._find(session, source, destination, filters, checked)  # type: ignore[arg-type]
     raise click.exceptions.Exit(0)
 
 

@@ -78,13 +78,16 @@ def every_finding() -> list[dict[str, Any]]:
 
 
 def test_process(run: Run, tmp_path: Path) -> None:
-    plain = run("process", "sample://", f"tar://{tmp_path}/a.tar", "-q", "-O", "json", "-f", "exclude:pattern=etc",
-                "-f", "search:pattern=passwd", "-f", f"inspect:file={tmp_path}/lines")  # fmt: skip
+    plain = run("process", "sample://", f"tar://{tmp_path}/a.tar", "-q", "-O", "json", "--check",
+                "-f", "exclude:pattern=etc", "-f", "search:pattern=passwd",
+                "-f", f"inspect:file={tmp_path}/lines")  # fmt: skip
     unverified = run("process", f"tar://{tmp_path}/a.tar", f"ocidir://{tmp_path}/i", "-q", "-O", "json", "--no-verify")
     several = run("process", "sample://?platforms=linux/amd64,linux/arm64", f"ocidir://{tmp_path}/i:2", "-q", "-O",
                   "json", "--all-platforms", "--verify-full")  # fmt: skip
     results = [json.loads(each.out) for each in (plain, unverified, several)]
     results[0]["verification"]["findings"] = every_finding()
+    where = {"index": "sha256:1", "manifest": "sha256:2", "layer": 0, "entry": "etc/passwd"}
+    results[0]["check"]["results"][0]["where"] = where
     check("process", *results)
 
 

@@ -20,12 +20,18 @@ def render(report: CheckReport) -> str:
             "tag": report.name.tag,
             "source": report.source,
             "mode": report.mode,
-            "errors": report.count(Severity.ERROR),
-            "warnings": report.count(Severity.WARNING),
-            "results": [_result(report, finding) for finding in report.findings],
+            **results(report),
             "rules": sorted(report.rules),
         }
     )
+
+
+def results(report: CheckReport) -> dict[str, Any]:
+    return {
+        "errors": report.count(Severity.ERROR),
+        "warnings": report.count(Severity.WARNING),
+        "results": [_result(report, finding) for finding in report.findings],
+    }
 
 
 def _result(report: CheckReport, finding: Finding) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from occystrap_core.contracts.finding import Finding, Severity
 from occystrap_core.contracts.specs import CheckSpec
@@ -28,6 +28,16 @@ class CheckReport:
     @property
     def mode(self) -> str:
         return "fast" if self.fast else "full"
+
+    def fails(self, level: str) -> bool:
+        """Whether anything was found that is as severe as `level`, or more."""
+        levels = list(Severity)
+        counted = levels[: levels.index(Severity(level)) + 1]
+        return any(finding.severity in counted for finding in self.findings)
+
+    def narrowed(self, wanted: Callable[[Finding], bool]) -> CheckReport:
+        outcome = replace(self.outcome, findings=tuple(filter(wanted, self.findings)))
+        return replace(self, outcome=outcome)
 
     def count(self, severity: Severity) -> int:
         return sum(finding.severity is severity for finding in self.findings)
