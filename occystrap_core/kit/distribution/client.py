@@ -7,20 +7,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.kit.distribution.auth import Login
 from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.credentials import Credentials, stored_credentials
-from occystrap_core.kit.distribution.download import Download
 from occystrap_core.kit.distribution.failures import Transient
 from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
 from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, identified
 from occystrap_core.kit.distribution.origin import registry_origin
 from occystrap_core.kit.distribution.retry import RetryPolicy, Traffic, rate_limit_of
 from occystrap_core.kit.distribution.session import Ask, Session
-from occystrap_core.kit.distribution.upload import Content, Upload
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import DigestMismatch, NotFound, OccystrapError, OptionError
@@ -28,6 +27,9 @@ from occystrap_core.model.reference import Reference
 from occystrap_core.model.strict_json import MAX_BYTES
 
 _log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from occystrap_core.kit.distribution.upload import Content, Upload
+
 PULL, PUSH = "pull", "pull,push"
 _STORED = frozenset({200, 201, 202})
 
@@ -100,6 +102,8 @@ class RegistryClient:
 
     def blob(self, digest: Digest, size: int | None = None) -> Iterator[Chunk]:
         """The bytes of a blob; an interrupted download goes on where it stopped. Nothing is verified."""
+        from occystrap_core.kit.distribution.download import Download  # who reads documents only does without
+
         with self._turn:
             yield from Download(self._session, self._blob_ask("GET", digest), size).chunks()
 
@@ -166,6 +170,8 @@ class RegistryClient:
             return False
 
     def _upload(self, scopes: tuple[str, ...]) -> Upload:
+        from occystrap_core.kit.distribution.upload import Upload
+
         return Upload(self._session, self._repository, scopes)
 
     def _manifest_ask(self, method: str, wanted: str) -> Ask:
