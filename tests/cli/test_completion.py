@@ -42,7 +42,7 @@ def suggestions(words: str, env: Mapping[str, str] | None = None) -> list[str]:
         ("occystrap pro", ["process"]),
         ("occystrap plugins ", ["info", "list"]),
         ("occystrap process sam", ["sample://"]),
-        ("occystrap process sample:// oci", ["ocidir://"]),
+        ("occystrap process sample:// oci", ["oci://", "ocidir://"]),
         ("occystrap process -f norm", ["normalize-timestamps"]),
         ("occystrap process --all-pl", ["--all-platforms"]),
         ("occystrap --compression z", ["zstd"]),

@@ -131,7 +131,7 @@ def test_a_wrong_file_is_a_usage_error_that_names_it(text: str, message: str, tm
         ("filters", "exlude", "did you mean 'exclude'? the filters are "),
         ("outputs", "sample", "it can be read from, not written to; the destination schemes are "),
         ("commands", "zzz", "the commands are "),
-        ("checks", "x", "nothing of that kind is installed"),
+        ("checks", "diff-di", "did you mean 'diff-id'? the checks are "),
     ],
 )
 def test_an_unknown_name_comes_with_advice(kind: str, name: str, advice: str, site: Site) -> None:

@@ -21,6 +21,7 @@ HOOKS = (
     "occystrap_filters",
     "occystrap_verifiers",
     "occystrap_commands",
+    "occystrap_checks",
 )
 HEAVY = ("click", "httpx", "isal", "prettytable", "ssl", "stevedore", "tarfile", "tqdm", "zlib_ng", "zstandard")
 """What a plugin module must not import: it is imported for its name alone."""
@@ -28,7 +29,18 @@ HEAVY = ("click", "httpx", "isal", "prettytable", "ssl", "stevedore", "tarfile",
 
 def check_plugin(module: str) -> tuple[Spec, ...]:
     """Hold the module that an entry point names to the rules for plugins; its specs, for more tests."""
-    require(not _imported_by(module), f"{module} imports nothing heavy: {', '.join(_imported_by(module))}")
+    check_lightness(module)
+    return check_specs(module)
+
+
+def check_lightness(*modules: str) -> None:
+    """All of them are imported in one interpreter: with none of them comes anything heavy."""
+    heavy = _imported_by(modules)
+    require(not heavy, f"{', '.join(modules)} imports nothing heavy: {', '.join(heavy)}")
+
+
+def check_specs(module: str) -> tuple[Spec, ...]:
+    """What the module offers is what an entry point may name."""
     specs = tuple(_specs(importlib.import_module(module)))
     require(specs, f"{module} offers something")
     for spec in specs:
@@ -36,11 +48,14 @@ def check_plugin(module: str) -> tuple[Spec, ...]:
     return specs
 
 
-def _imported_by(module: str) -> list[str]:
-    """The heavy modules that importing this one loads, in an interpreter of its own."""
-    code = "import importlib, json, sys; importlib.import_module(sys.argv[1]); print(json.dumps(list(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code, module], capture_output=True, check=False)  # noqa: S603 - our own interpreter
-    require(done.returncode == 0, f"{module} can be imported: {done.stderr.decode(errors='replace')}")
+def _imported_by(modules: tuple[str, ...]) -> list[str]:
+    """The heavy modules that importing these ones loads, in an interpreter of its own."""
+    code = (
+        "import importlib, json, sys; list(map(importlib.import_module, sys.argv[1:])); "
+        "print(json.dumps(list(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, check=False)  # noqa: S603 - our own interpreter
+    require(done.returncode == 0, f"{', '.join(modules)} can be imported: {done.stderr.decode(errors='replace')}")
     return sorted(set(HEAVY) & set(json.loads(done.stdout)))
 
 
