@@ -36,12 +36,13 @@ if TYPE_CHECKING:
         StageLayer,
         Transform,
     )
-    from occystrap_core.contracts.finding import Finding, Severity, Where
+    from occystrap_core.contracts.finding import Finding, Where
     from occystrap_core.contracts.input import Chunk, Input, InputTraits
     from occystrap_core.contracts.needs import Entries, Needs
     from occystrap_core.contracts.options import option
     from occystrap_core.contracts.output import Output, OutputContext, OutputTraits, Receipt, Slot, Staged
     from occystrap_core.contracts.settings import Settings
+    from occystrap_core.contracts.severity import Severity
     from occystrap_core.contracts.specs import (
         PLUGIN_API,
         CheckSpec,
@@ -135,12 +136,13 @@ _MODULES = (
         "occystrap_core.contracts.filter",
         ("DeclaredChanges", "Filter", "FilterContext", "FilterReport", "StageLayer", "Transform"),
     ),
-    ("occystrap_core.contracts.finding", ("Finding", "Severity", "Where")),
+    ("occystrap_core.contracts.finding", ("Finding", "Where")),
     ("occystrap_core.contracts.input", ("Chunk", "Input", "InputTraits")),
     ("occystrap_core.contracts.needs", ("Entries", "Needs")),
     ("occystrap_core.contracts.options", ("option",)),
     ("occystrap_core.contracts.output", ("Output", "OutputContext", "OutputTraits", "Receipt", "Slot", "Staged")),
     ("occystrap_core.contracts.settings", ("Settings",)),
+    ("occystrap_core.contracts.severity", ("Severity",)),
     (
         "occystrap_core.contracts.specs",
         (

@@ -13,12 +13,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.needs import Entries, Needs
-
-if TYPE_CHECKING:
-    from occystrap_core.contracts.finding import Severity
+from occystrap_core.contracts.severity import Severity
 
 PLUGIN_API = 1
 """The contract version. A plugin made for a newer one is refused with a clear text."""
