@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from occystrap_core.contracts import Entry
+from occystrap_core.streams.path_numbers import PathNumbers
 from occystrap_core.streams.spool import Spool
 from occystrap_core.streams.tar import TarReader, serialise
-from occystrap_core.streams.path_numbers import PathNumbers
 
 _IN_MEMORY = 2 << 20
 _FIRST_PIECE, _PIECE = 4 << 10, 256 << 10

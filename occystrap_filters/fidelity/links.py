@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from occystrap_core.contracts.entry import DIRECTORY, HARDLINK
-from occystrap_filters.fidelity.seen import Seen, number_of
 from occystrap_core.streams.path_numbers import PathNumbers
+from occystrap_filters.fidelity.seen import Seen, number_of
 
 
 class GoneTargets:
