@@ -28,6 +28,7 @@ from occystrap_core.discovery.policy import ONLY_BUILT_INS, load_policy
 from occystrap_core.engine import source_tree
 from occystrap_core.kit.distribution import connection, failures, paced, retry, session
 from occystrap_core.kit.docker_archive import members, outer, scan
+from occystrap_core.kit.rootfs import files, users
 from occystrap_core.model import errors, strict_json
 from occystrap_core.streams.codec import DEFAULT_LIMITS
 from occystrap_core.streams.tar import reader, sparse
@@ -293,6 +294,8 @@ LIMITS = {
     "one extended header in a layer": f"{reader.HEADER_DATA_LIMIT // MIB} MiB",
     "all extended headers of one entry": f"{reader.PENDING_LIMIT // MIB} MiB",
     "the map of a sparse file": f"{sparse.MAP_LIMIT // MIB} MiB",
+    "a sparse file that is unpacked": f"{files.SPARSE_LIMIT // GIB // 1024} TiB",
+    "an image's `/etc/passwd` or `/etc/group`": f"{users.MAX_FILE // MIB} MiB",
     "an uncompressed layer": f"{DEFAULT_LIMITS.max_bytes // GIB // 1024} TiB",
     "how far a layer may expand, once more than 1 GiB came out": f"{DEFAULT_LIMITS.max_ratio} times",
     "memory that a zstd frame may ask for": f"{DEFAULT_LIMITS.max_window // MIB} MiB",
