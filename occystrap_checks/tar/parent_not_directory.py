@@ -19,6 +19,7 @@ from occystrap_core.contracts import (
 )
 from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, DIRECTORY, FIFO, HARDLINK, REGULAR, SYMLINK
 
+_REMEMBERED = 1 << 18
 _NO_PARENTS = frozenset({REGULAR, HARDLINK, SYMLINK, CHAR_DEVICE, BLOCK_DEVICE, FIFO})
 
 
@@ -48,6 +49,8 @@ def _faults(view: View, layer: int) -> Iterator[Remark]:
     implied = Tally()
     listing = view.listing(layer)
     for number, folder in listing.folders():
+        if len(asked) > _REMEMBERED:
+            asked.clear()
         while folder and hash(folder) not in asked:
             asked.add(hash(folder))
             kind = _kind(view, layer, folder)

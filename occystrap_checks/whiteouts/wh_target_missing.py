@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from occystrap_checks.wording import Tally
 from occystrap_core.contracts import (
@@ -36,18 +36,18 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class WhTargetMissing(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         for layer in range(1, len(view.facts)):
-            missing = Tally.of(path for path in view.listing(layer).whiteouts if not _is_below(view, layer, path))
+            missing = Tally.of(_missing(view, layer))
             if missing.count:
                 targets = "target is" if missing.count == 1 else "targets are"
                 yield Remark(f"{missing.count} {targets} in no layer below: {missing}", Where(layer=layer))
 
 
-def _is_below(view: View, layer: int, path: bytes) -> bool:
-    if view.below(layer, path) is not None:
-        return True
-    inside = path + b"/"
-    return any(
-        folder == path or folder.startswith(inside)
-        for lower in range(layer)
-        for _, folder in view.listing(lower).folders()
-    )
+def _missing(view: View, layer: int) -> Iterator[bytes]:
+    """The whiteouts' targets that have no entry below, nor any in them."""
+    wanted = {path for path in view.listing(layer).whiteouts if view.below(layer, path) is None}
+    for lower in range(layer if wanted else 0):
+        for _, folder in view.listing(lower).folders():
+            while folder:
+                wanted.discard(folder)
+                folder = folder.rpartition(b"/")[0]
+    return iter(sorted(wanted))

@@ -11,11 +11,20 @@ from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import Entry
 from occystrap_core.model.errors import LimitExceeded
 from occystrap_core.model.repeats import repeats
+from occystrap_core.model.shown import shown
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
 MOST_NAMES = 256 << 20
 """How many bytes the names of one layer may take together."""
+
+LONGEST_PATH = 4096
+"""No system opens a longer one."""
+
+MOST_NESTING = 16_000_000
+"""How many directories the paths of one layer may name together, each row of entries counted anew."""
+
+MOST_WHITEOUTS = 1_000_000
 
 _AUFS = b".wh..wh."
 _NUL = b"\0"
@@ -38,6 +47,7 @@ class LayerRecords:
         "_folder",
         "_known_fields",
         "_names",
+        "_nesting",
         "_owner_list",
         "_owner_of",
         "_owners",
@@ -68,6 +78,7 @@ class LayerRecords:
         self._owner_of = array("I")
         self._known_fields: dict[bytes, tuple[int, int]] = {}
         self._folder = b"\0"
+        self._nesting = 0
         self._row_starts = array("I")
 
     def at(self, layer: int) -> LayerRecords:
@@ -86,6 +97,8 @@ class LayerRecords:
     def add(self, entry: Entry, path: bytes, folder: bytes) -> None:
         """An entry that is no whiteout."""
         kind, names = entry.kind, self._names
+        if len(path) > LONGEST_PATH:
+            raise LimitExceeded(f"a path in the layer is longer than {LONGEST_PATH} bytes: {shown(path[:60])}…")
         names += path + _NUL
         if kind == b"1" or kind == b"2":
             names += entry.linkname + _NUL
@@ -102,6 +115,9 @@ class LayerRecords:
         if folder != self._folder:
             self._folder = folder
             self._row_starts.append(len(self._ends) - 1)
+            self._nesting += folder.count(b"/") + 1
+            if self._nesting > MOST_NESTING:
+                raise LimitExceeded(f"the paths in the layer name more than {MOST_NESTING} directories")
 
     def _owner(self, entry: Entry) -> tuple[int, int]:
         owner = (entry.mode, entry.uid, entry.gid)
@@ -114,6 +130,10 @@ class LayerRecords:
         return found
 
     def add_whiteout(self, folder: bytes, name: bytes) -> None:
+        if len(self.whiteouts) + len(self.opaque) >= MOST_WHITEOUTS:
+            raise LimitExceeded(f"the layer has more than {MOST_WHITEOUTS} whiteouts")
+        if len(folder) + len(name) > LONGEST_PATH:
+            raise LimitExceeded(f"a path in the layer is longer than {LONGEST_PATH} bytes: {shown(folder[:60])}…")
         if name == OPAQUE:
             self.opaque.append((folder, len(self)))
         elif not name.startswith(_AUFS) and len(name) > len(WHITEOUT):
@@ -169,4 +189,3 @@ class LayerRecords:
     def _text(self, number: int) -> bytes:
         start = self._ends[number - 1] if number else 1
         return bytes(self._names[start : self._ends[number]])
-

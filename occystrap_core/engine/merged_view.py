@@ -12,6 +12,7 @@ from occystrap_core.engine.layer_records import LayerRecords
 
 _MAX_LINKS = 40
 _REMEMBERED = 1 << 12
+_MOST_FOLDERS = 1 << 21
 _NEVER = 0xFFFF
 _DIRECTORY = ord(DIRECTORY)
 _REGULAR = ord(REGULAR)
@@ -159,15 +160,20 @@ class MergedView:
 
     def _cuts(self, folder: bytes) -> tuple[int, ...]:
         """The layers that take away what lower ones have in this folder, in order."""
-        known = self._cuts_of.get(folder)
-        if known is not None:
-            return known
-        above = self._cuts(folder.rpartition(b"/")[0]) if folder else ()
-        here = self._deleted_by.get(folder, ()), self._emptied_by.get(folder, ())
-        cuts = tuple(sorted({*above, *here[0], *here[1]})) if here[0] or here[1] else above
+        unknown: list[bytes] = []
+        while (cuts := self._cuts_of.get(folder)) is None:
+            unknown.append(folder)
+            if not folder:
+                cuts = ()
+                break
+            folder = folder.rpartition(b"/")[0]
         if len(self._cuts_of) >= _REMEMBERED:
             self._cuts_of.clear()
-        self._cuts_of[folder] = cuts
+        for each in reversed(unknown):
+            here = self._deleted_by.get(each, ()), self._emptied_by.get(each, ())
+            if here[0] or here[1]:
+                cuts = tuple(sorted({*cuts, *here[0], *here[1]}))
+            self._cuts_of[each] = cuts
         return cuts
 
     def _latest_first(self, path: bytes) -> Iterator[int]:
@@ -200,7 +206,7 @@ class MergedView:
             first = self._firsts[place]
             for start, end, folder in records.rows():
                 if _NEVER in self._hidden_by[first + start : first + end]:
-                    while folder and hash(folder) not in found:
+                    while folder and hash(folder) not in found and len(found) < _MOST_FOLDERS:
                         found.add(hash(folder))
                         folder = folder.rpartition(b"/")[0]
         return found

@@ -213,6 +213,22 @@ class TestListing:
         [found] = outcome(image, "tar-format").findings
         assert "take more than 1000 bytes" in found.message
 
+    def test_a_path_that_no_system_opens_ends_the_reading(self) -> None:
+        [found] = outcome(build_image([layer_tar(file("a/" * 40_000))]), "tar-format").findings
+        assert "longer than 4096 bytes" in found.message
+
+    def test_very_deep_directories_are_judged(self) -> None:
+        deep = "d/" * 2040
+        image = build_image([layer_tar(file(f"{deep}x")), layer_tar(whiteout(f"{deep}x"), whiteout("nowhere"))])
+        assert [found for found in outcome(image).findings if "itself failed" in found.message] == []
+
+    @pytest.mark.parametrize("limit", ["MOST_NESTING", "MOST_WHITEOUTS"])
+    def test_other_limits(self, limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(layer_records, limit, 10)
+        members = [*(file(f"a{number}/x") for number in range(20)), *(whiteout(f"x{number}") for number in range(20))]
+        [found] = outcome(build_image([layer_tar(*members)]), "tar-format").findings
+        assert "more than 10 " in found.message
+
 
 class TestView:
     def test_numbers_of_one_layer(self) -> None:
