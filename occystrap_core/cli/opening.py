@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from occystrap_core.contracts.address import Address
+from occystrap_core.contracts.address import Address, written_out
 from occystrap_core.contracts.options import keys_of, parse_options, split_filter
-from occystrap_core.model.errors import UnknownName, attributed
+from occystrap_core.model.errors import OptionError, UnknownName, attributed
 
 if TYPE_CHECKING:
     from occystrap_core.contracts.filter import FilterContext
@@ -42,13 +42,14 @@ class Destination:
 
 def find_source(plugins: Plugins, uri: str) -> Source:
     address = Address.parse(uri)
-    spec = plugins.input_spec(address.scheme)
+    with _known(uri):
+        spec = plugins.input_spec(address.scheme)
     with attributed("source"):
         options: object = parse_options(spec.options, address.pairs, f"{spec.name}://")
     opener = plugins.implementation(spec)
 
     def open_input(settings: Settings) -> Input:
-        with attributed("source"):
+        with attributed("source"), _owned(f"{spec.name}://"):
             opened: Input = opener(address, options, settings)
         return opened
 
@@ -57,10 +58,39 @@ def find_source(plugins: Plugins, uri: str) -> Source:
 
 def find_destination(plugins: Plugins, uri: str) -> Destination:
     address = Address.parse(uri)
-    spec = plugins.output_spec(address.scheme)
+    with _known(uri):
+        spec = plugins.output_spec(address.scheme)
     with attributed("destination"):
         options: object = parse_options(spec.options, address.pairs, f"{spec.name}://")
-    return Destination(spec.name, address.target == "-", partial(plugins.implementation(spec), address, options))
+    opener = plugins.implementation(spec)
+
+    def open_output(context: OutputContext) -> Output:
+        with _owned(f"{spec.name}://"):
+            opened: Output = opener(address, options, context)
+        return opened
+
+    return Destination(spec.name, address.target == "-", open_output)
+
+
+@contextmanager
+def _owned(owner: str) -> Iterator[None]:
+    """A value that only the plugin itself finds wrong is told of as every other."""
+    try:
+        yield
+    except OptionError as error:
+        error.message = f"{owner}: {error.message}"
+        raise
+
+
+@contextmanager
+def _known(uri: str) -> Iterator[None]:
+    """The name of an image and its tag look like a scheme and what it leads to."""
+    try:
+        yield
+    except UnknownName as error:
+        if "://" not in uri and "did you mean" not in error.hint:
+            error.hint = written_out(uri)
+        raise
 
 
 def find_filter(plugins: Plugins, text: str) -> Opener:

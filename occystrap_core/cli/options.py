@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import click
@@ -15,6 +16,13 @@ class GlobalOption(click.Option):
 
     def __init__(self, *declarations: str, **settings: Any) -> None:
         super().__init__(list(declarations), expose_value=False, callback=_remember, **settings)
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """What the user wrote: the variable where the value is the variable's."""
+        found = ctx.get_parameter_source(self.name) if ctx and self.name else None
+        if found is click.core.ParameterSource.ENVIRONMENT:
+            return f"'{self.envvar}'"
+        return " / ".join(f"'{name}'" for name in self.opts)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         return super().get_help_record(ctx) if ctx.parent is None else None
@@ -43,17 +51,17 @@ def global_options(*, at_root: bool) -> list[click.Parameter]:
         option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin."),
         option("--insecure", is_flag=True, help="Speak plain HTTP to every registry."),
         option("--compression", env="COMPRESSION", type=_compression(), help="Compression of layers that are made."),
-        option("-j", "--parallel", env="PARALLEL", type=click.IntRange(1, 256), default=4, show_default=True,
+        option("-j", "--parallel", env="PARALLEL", type=_Count(1, 256), default=4, show_default=True,
                help="Layers worked on at the same time."),
-        option("-J", "--image-parallel", env="IMAGE_PARALLEL", type=click.IntRange(1, 256), default=3,
+        option("-J", "--image-parallel", env="IMAGE_PARALLEL", type=_Count(1, 256), default=3,
                show_default=True, help="Images worked on at the same time."),
-        option("--retries", env="RETRIES", type=click.IntRange(0, 100), default=3, show_default=True,
+        option("--retries", env="RETRIES", type=_Count(0, 100), default=3, show_default=True,
                help="Further attempts when a server or the network fails."),
         option("--rate-limit", env="RATE_LIMIT", type=_Rate(min=0),
                help="At most so many requests a second; 0 for no limit."),
         option("--temp-dir", env="TEMP_DIR", type=click.Path(exists=True, file_okay=False, writable=True),
                help="Where temporary files go."),
-        option("--layer-cache", env="LAYER_CACHE", type=click.Path(dir_okay=False),
+        option("--layer-cache", env="LAYER_CACHE", type=_FileInFolder(dir_okay=False),
                help="File that remembers what became of each layer."),
         option("--verify/--no-verify", env="VERIFY", default=True, show_default=True,
                help="Look at the result after writing it."),
@@ -92,9 +100,30 @@ def _compression() -> click.Choice[str]:
     return click.Choice(["gzip", "zstd", "none"], case_sensitive=False)
 
 
+class _Count(click.IntRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and self.min <= int(text[:9]) <= self.max):  # type: ignore[operator]
+            self.fail(f"{text!r} is not a number from {self.min} to {self.max}", param, ctx)
+        return int(text)
+
+
 class _Rate(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        rate = float(super().convert(value, param, ctx))
-        if not math.isfinite(rate):
-            self.fail(f"{value!r} is not a number of requests", param, ctx)
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 <= rate < math.inf:
+            self.fail(f"{value!r} is not a number from 0 on", param, ctx)
         return rate
+
+
+class _FileInFolder(click.Path):
+    """A file that may not be there yet, in a folder that is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = os.path.dirname(value) or "."  # noqa: PTH120 - pathlib is not needed for anything else here
+        if not os.path.isdir(folder):  # noqa: PTH112
+            self.fail(f"the folder {folder!r} does not exist", param, ctx)
+        return super().convert(value, param, ctx)

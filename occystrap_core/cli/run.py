@@ -121,9 +121,19 @@ def _explain(error: BaseException) -> int:
 
 
 def _usage(error: click.UsageError) -> str:
+    if isinstance(error, click.NoSuchOption):
+        error = click.NoSuchOption(error.option_name, None, _close(error), error.ctx)
     message = " ".join(error.format_message().split()).rstrip(".")
     command = error.ctx.command_path if error.ctx else NAME
     return f"{message} (see '{command} --help')"
+
+
+def _close(error: click.NoSuchOption) -> list[str]:
+    """The option that was meant, if there is one: two hyphens alone are no likeness."""
+    from difflib import get_close_matches
+
+    bare = {option.lstrip("-"): option for option in error.possibilities or ()}
+    return [bare[match] for match in get_close_matches(error.option_name.lstrip("-"), bare, n=1)]
 
 
 def _show_traceback(error: BaseException) -> None:

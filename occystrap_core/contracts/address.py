@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
-from occystrap_core.model.errors import UsageError
+from occystrap_core.model.errors import OccystrapError, UsageError
+
+_ANY_URI = "write it as scheme://…, for example tar://image.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Address:
         """
         scheme, colon, rest = text.partition(":")
         if not colon or not scheme or not scheme.replace("-", "").replace("+", "").isalnum():
-            raise UsageError(f"{text!r} is not a URI", hint="write it as scheme://…, for example tar://image.tar")
+            raise UsageError(f"{text!r} is not a URI", hint=written_out(text))
         target, _, query = rest.removeprefix("//").partition("?")
         return cls(scheme.lower(), target.partition("#")[0], tuple(_pairs(query.partition("#")[0])))
 
@@ -49,6 +51,20 @@ class Address:
         """Fit to be shown: without user, password and options."""
         authority, slash, rest = self.target.partition("/")
         return f"{self.scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
+
+
+def written_out(text: str) -> str:
+    """How to write as a URI what was written as docker and its kin would take it."""
+    from occystrap_core.model.reference import DOCKER_HUB, Reference  # only a mistake needs it
+
+    try:
+        reference = Reference.parse(text)
+    except OccystrapError:
+        return _ANY_URI
+    if text.endswith((".tar", ".tgz", ".gz", ".zst")):
+        return _ANY_URI
+    is_bare = reference.registry == DOCKER_HUB and DOCKER_HUB not in text.partition("/")[0]
+    return f"write it as registry://{DOCKER_HUB}/{text}" if is_bare else f"write it as registry://{text}"
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

@@ -147,7 +147,7 @@ def _traits(options: RegistryOutputOptions, settings: Settings) -> OutputTraits:
     convert = options.compression or settings.compression
     if options.format is Family.DOCKER:
         if convert is Compression.ZSTD:
-            raise OptionError("format=docker has no zstd layers", hint="leave format out, or choose format=oci")
+            raise OptionError("option 'format': docker has no zstd layers", hint="leave it out, or choose format=oci")
         return OutputTraits((Compression.GZIP, Compression.NONE), convert, Family.DOCKER)
     family = Family.OCI if convert is Compression.ZSTD else options.format
     return OutputTraits((Compression.GZIP, Compression.ZSTD, Compression.NONE), convert, family)

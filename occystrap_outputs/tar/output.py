@@ -86,7 +86,7 @@ def _name(options: TarOutputOptions, context: OutputContext) -> ImageName:
         return context.source_name
     name = image_name(options.name)
     if name is None:
-        raise OptionError(f"tar://: option 'name': {options.name!r} is not an image name")
+        raise OptionError(f"option 'name': {options.name!r} is not an image name")
     return name
 
 

@@ -51,7 +51,9 @@ def fail_with(site: Site, run: Run) -> object:
     ("arguments", "message"),
     [
         (["prosess"], "unknown command 'prosess' (did you mean 'process'? the commands are "),
-        (["--nope"], "No such option"),
+        (["--nope"], "Error: No such option '--nope' (see 'occystrap --help')\n"),
+        (["--foo"], "Error: No such option '--foo' (see 'occystrap --help')\n"),
+        (["process", "--parallell", "3"], "No such option '--parallell'. Did you mean '--parallel'? (see"),
         (["process"], "Missing argument 'SOURCE' (see 'occystrap process --help')"),
         (["process", "a:b"], "Missing argument 'DESTINATION'"),
         (["process", "image.tar", "tar://x"], "'image.tar' is not a URI (write it as scheme://…"),
@@ -63,7 +65,23 @@ def fail_with(site: Site, run: Run) -> object:
         (["process", "sample://", "tar://x", "-f", "exlude:pattern=a"], "'exlude' (did you mean 'exclude'?"),
         (["process", "sample://", "tar://x", "-f", "exclude"], "filter 'exclude': option 'pattern' is missing"),
         (["process", "sample://", "tar://x", "-f", "exclude:patern=a"], "'patern' (did you mean 'pattern'?)"),
-        (["process", "-j", "0", "a", "b"], "Invalid value for '-j' / '--parallel': 0 is not in the range"),
+        (["process", "busybox", "tar://x"], "'busybox' is not a URI (write it as registry://docker.io/busybox)"),
+        (["process", "smaple:x", "tar://x"], "did you mean 'sample'"),
+        (["process", "busybox:1.36", "tar://x"], "(write it as registry://docker.io/busybox:1.36)"),
+        (["process", "quay.io/a/b:1", "tar://x"], "(write it as registry://quay.io/a/b:1)"),
+        (["process", "localhost:5000/a", "tar://x"], "(write it as registry://localhost:5000/a)"),
+        (["process", "sample://", "x?y"], "'x?y' is not a URI (write it as scheme://…, for example tar://image.tar)"),
+        (["process", "sample://?layers=0", "tar://x"], "source: sample://: option 'layers': 0 is not between"),
+        (["process", "sample://?size=q", "tar://x"], "source: sample://: option 'size': 'q' is not a size"),
+        (["process", "sample://", "tar://x?name=:"], "destination: tar://: option 'name': ':' is not an image name"),
+        (["process", "sample://", "registry://x/y?max_workers=0"], "destination: registry://: option 'max_workers': 0"),
+        (["process", "sample://", "registry://x/y?format=docker&compression=zstd"], "registry://: option 'format': "),
+        (["process", "sample://", "tar://x", "-f", "exclude:pattern=/"], "filter 'exclude': option 'pattern': "),
+        (["process", "sample://", "tar://x", "--layer-cache", "/no/such/c.json"],
+         "Invalid value for '--layer-cache': the folder '/no/such' does not exist"),
+        (["process", "-j", "0", "a", "b"], "Invalid value for '-j' / '--parallel': '0' is not a number from 1 to 256"),
+        (["process", "-j", "zero", "a", "b"], "'-j' / '--parallel': 'zero' is not a number from 1 to 256"),
+        (["process", "--rate-limit", "nan", "a", "b"], "'--rate-limit': 'nan' is not a number from 0 on"),
         (["-O", "yaml", "plugins", "list"], "Invalid value for '-O' / '--output-format'"),
         (["plugins", "info", "exlude"], "no plugin is called 'exlude' (did you mean 'exclude'?"),
         (["plugins", "lst"], "No such command 'lst'"),
@@ -81,6 +99,26 @@ def test_a_usage_error_is_one_line_and_exit_code_2(
     assert message in ran.err
     assert ran.err.count("\n") == 1
     assert not list(tmp_path.glob("x*")), "nothing was begun"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PARALLEL", "zero", "'zero' is not a number from 1 to 256"),
+        ("RETRIES", "-1", "'-1' is not a number from 0 to 100"),
+        ("RATE_LIMIT", "fast", "'fast' is not a number from 0 on"),
+        ("COMPRESSION", "lzma", "'lzma' is not one of 'gzip', 'zstd', 'none'"),
+    ],
+)
+def test_a_variable_that_is_wrong_is_named(
+    variable: str, value: str, message: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"OCCYSTRAP_{variable}", value)
+    ran = run("process", "sample://", "tar://x")
+    assert (ran.code, ran.err) == (
+        2,
+        f"Error: Invalid value for 'OCCYSTRAP_{variable}': {message} (see 'occystrap --help')\n",
+    )
 
 
 @pytest.mark.parametrize(

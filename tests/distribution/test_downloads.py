@@ -405,5 +405,5 @@ def test_no_more_transfers_at_a_time_than_allowed(
     first.close()  # type: ignore[attr-defined]  # a generator, as every caller that stops early knows
     second.join()
     assert results == [BLOB]
-    with pytest.raises(OptionError, match="must be at least 1"):
+    with pytest.raises(OptionError, match="is less than 1"):
         client_for(embedded, max_transfers=0)

@@ -160,7 +160,7 @@ def test_what_layers_and_documents_become(
 
 
 def test_docker_has_no_zstd(embedded: EmbeddedRegistry) -> None:
-    with pytest.raises(OptionError, match="format=docker has no zstd layers"):
+    with pytest.raises(OptionError, match="option 'format': docker has no zstd layers"):
         destination(uri(embedded) + "?format=docker&compression=zstd")
     with pytest.raises(OptionError, match="is none of none, gzip, zstd"):
         destination(uri(embedded) + "?compression=xz")

@@ -197,7 +197,7 @@ def _turns(at_most: int | None) -> AbstractContextManager[object]:
     if at_most is None:
         return nullcontext()
     if at_most < 1:
-        raise OptionError(f"max_workers must be at least 1, not {at_most}")
+        raise OptionError(f"option 'max_workers': {at_most} is less than 1")
     return threading.BoundedSemaphore(at_most)
 
 
