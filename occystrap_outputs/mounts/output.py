@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from occystrap_core.kit.rootfs.inherit import inherit
 from occystrap_core.kit.rootfs.overlay import LINKS, ROOTFS, UPPER, WORK, mount_overlay, require_root
 from occystrap_core.kit.rootfs.record import Evidence, Record, Said
 from occystrap_core.kit.rootfs.report import Report
+from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE
 from occystrap_core.kit.rootfs.runtime_config import runtime_config, user_of
+from occystrap_core.kit.rootfs.stacking import empties_the_root, settle
 from occystrap_core.kit.rootfs.users import find_user
 from occystrap_core.kit.rootfs.workplace import Workplace, remove_tree
 from occystrap_core.model.descriptor import Descriptor
@@ -69,6 +72,7 @@ class MountsOutput:
         self._lock = threading.Lock()
         self._layers: dict[int, UnpackedLayer] = {}
         self._names: dict[int, Path] = {}
+        self._reports: dict[Path, Report] = {}
         self._records: list[Record] = []
         self._documents: dict[Digest, Document] = {}
 
@@ -86,9 +90,8 @@ class MountsOutput:
         with self._lock:
             self._records.append(record)
         with Extractor(directory, overlay=True, record=record) as extractor:
-            layer = extractor.apply(chunks)
-            report = extractor.finish()
-        report.implied = layer.implied
+            report = extractor.apply(chunks)
+            extractor.finish()
         return UnpackedLayer(directory, report, record)
 
     def keep(self, staged: Staged, blob: Descriptor, layer: SealedLayer | None) -> None:
@@ -101,6 +104,7 @@ class MountsOutput:
                 remove_tree(staged.directory.parent)
             else:
                 staged.directory.parent.rename(final.parent)
+                self._reports[name] = staged.report
             self._layers[layer.source.position] = staged
             self._names[layer.source.position] = name
 
@@ -137,11 +141,14 @@ class MountsOutput:
         folder = self._workplace.path
         names = [self._names[position] for position in sorted(self._names)]
         stacked = [name for place, name in enumerate(names) if name not in names[place + 1 :]]
-        implied = {self._names[position]: layer.report.implied for position, layer in self._layers.items()}
         for place, name in enumerate(stacked):
-            inherit(folder / name, implied[name], [folder / lower for lower in stacked[:place]])
+            settle(folder / name, self._reports[name], [folder / lower for lower in stacked[:place]])
+        lowest = max((place for place, name in enumerate(stacked) if empties_the_root(folder / name)), default=0)
+        stacked = stacked[lowest:]
         # The mount's own root is that of the directory which takes the changes.
         (folder / UPPER).mkdir()
+        (folder / UPPER).chmod(IMPLIED_MODE)
+        os.utime(folder / UPPER, (0, 0))
         inherit(folder / UPPER, (b"",), [folder / name for name in stacked])
         return stacked
 

@@ -86,6 +86,7 @@ class Extractor:
 
     def finish(self) -> Report:
         """What only the end can settle; nothing can be unpacked any more."""
+        self._tree.directories.settle()
         self._tree.close_directories()
         self.close()
         return self._total

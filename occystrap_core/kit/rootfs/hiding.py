@@ -38,7 +38,7 @@ class Hiding:
         parent = self._tree.directories.at(parent_path)
         self._tree.report.whiteouts += 1
         if self._tree.overlay:
-            self._hide_below(parent, hidden)
+            self._hide_below(parent, hidden, parent_path)
         else:
             self._delete(parent, hidden, b"%b/%b" % (parent_path, hidden) if parent_path else hidden)
         return True
@@ -70,14 +70,23 @@ class Hiding:
         """A directory of older layers that is hidden, but holds what this layer added."""
         self._tree.imply(fd, self._tree.directories.real(fd, path))
 
-    def _hide_below(self, parent: Directory, name: bytes) -> None:
+    def _hide_below(self, parent: Directory, name: bytes, parent_path: bytes) -> None:
         """What the layer itself has of this name stays, and nothing of older layers shows through."""
+        above = self._tree.directories.real(parent.fd, parent_path)
+        path = b"%b/%b" % (above, name) if above else name
         try:
             os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
         except FileExistsError:
             if is_directory(parent, name):
                 fd = os.open(name, BELOW, dir_fd=parent.fd)
                 try:
-                    os.setxattr(fd, OPAQUE, b"y")
+                    self._tree.replace(fd, path)
                 finally:
                     os.close(fd)
+                return
+            if self._tree.added(parent.inode, name):
+                return
+            # It keeps the place of what a hard link leads to, in lower layers.
+            os.unlink(name, dir_fd=parent.fd)
+            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
+        self._tree.report.hiding.append(path)

@@ -20,11 +20,11 @@ def inherit(layer: Path, implied: Sequence[bytes], below: Sequence[Path]) -> Non
     """Give `implied` directories of `layer` what those `below`, the lowest first, say about them."""
     # The deepest first, so that no directory's time changes after it was set.
     for path in sorted(implied, key=lambda each: each.count(b"/"), reverse=True):
-        target = _opened(layer, path)
+        target = opened(layer, path)
         if target is None:
             continue
         try:
-            if not _is_in_an_emptied_one(layer, path):
+            if not is_in_an_emptied_one(layer, path):
                 _copy_from_the_uppermost(below, path, target)
         finally:
             os.close(target)
@@ -32,19 +32,19 @@ def inherit(layer: Path, implied: Sequence[bytes], below: Sequence[Path]) -> Non
 
 def _copy_from_the_uppermost(below: Sequence[Path], path: bytes, target: int) -> None:
     for lower in reversed(below):
-        source = _opened(lower, path)
+        source = opened(lower, path)
         if source is None:
-            if _hides(lower, path):
+            if hides(lower, path):
                 return
             continue
         try:
-            _copy(source, target)
+            copy_attributes(source, target)
         finally:
             os.close(source)
         return
 
 
-def _copy(source: int, target: int) -> None:
+def copy_attributes(source: int, target: int) -> None:
     found = os.fstat(source)
     os.fchown(target, found.st_uid, found.st_gid)
     os.fchmod(target, stat.S_IMODE(found.st_mode))
@@ -54,7 +54,7 @@ def _copy(source: int, target: int) -> None:
     os.utime(target, ns=(found.st_mtime_ns, found.st_mtime_ns))
 
 
-def _opened(root: Path, path: bytes) -> int | None:
+def opened(root: Path, path: bytes) -> int | None:
     """The directory at exactly this path, no link followed; None where something else or nothing is."""
     descriptor = os.open(root, _DIRECTORY)
     for name in filter(None, path.split(b"/")):
@@ -68,39 +68,39 @@ def _opened(root: Path, path: bytes) -> int | None:
     return descriptor
 
 
-def _is_in_an_emptied_one(layer: Path, path: bytes) -> bool:
+def is_in_an_emptied_one(layer: Path, path: bytes) -> bool:
     """Whether the layer hides what lower ones have in a directory above this one."""
     above = path
     while above:
         above = above.rpartition(b"/")[0]
-        directory = _opened(layer, above)
+        directory = opened(layer, above)
         if directory is not None:
             try:
-                if _is_opaque(directory):
+                if is_opaque(directory):
                     return True
             finally:
                 os.close(directory)
     return False
 
 
-def _hides(root: Path, path: bytes) -> bool:
+def hides(root: Path, path: bytes) -> bool:
     """Whether this layer has something in the place of the directory or of one above it."""
     parts = list(filter(None, path.split(b"/")))
     for depth in range(len(parts)):
-        above = _opened(root, b"/".join(parts[:depth]))
+        above = opened(root, b"/".join(parts[:depth]))
         if above is None:
             return False
         try:
             if not stat.S_ISDIR(os.stat(parts[depth], dir_fd=above, follow_symlinks=False).st_mode):
                 return True
-            if _is_opaque(above):
+            if is_opaque(above):
                 return True
         except FileNotFoundError:
-            return _is_opaque(above)
+            return is_opaque(above)
         finally:
             os.close(above)
     return False
 
 
-def _is_opaque(descriptor: int) -> bool:
+def is_opaque(descriptor: int) -> bool:
     return OPAQUE in os.listxattr(descriptor)

@@ -15,7 +15,10 @@ class Report:
     even be recorded. `xattrs_skipped`: attributes that the file system or a lack of rights
     refused, or that would mean something to an overlay mount. `unknown_skipped`: entries of
     a kind that no file system has. `implied`: the directories that the layer has something in
-    without an entry of their own, made as the layer's.
+    without an entry of their own, made as the layer's. Only for overlays: `hiding` are the paths
+    of whiteouts, `replaced` the directories that a whiteout is for and that the layer has again
+    without an entry, and `borrowed` the names of files that hard links lead to in lower layers,
+    the one that they lead to first, by the inode of what keeps their place.
     """
 
     entries: int = 0
@@ -27,9 +30,12 @@ class Report:
     xattrs_skipped: int = 0
     unknown_skipped: int = 0
     implied: list[bytes] = field(default_factory=list)
+    hiding: list[bytes] = field(default_factory=list)
+    replaced: list[bytes] = field(default_factory=list)
+    borrowed: dict[int, list[bytes]] = field(default_factory=dict)
 
     def add(self, other: Report) -> None:
-        """Count in another layer; `implied` stays with each layer."""
+        """Count in another layer; the paths stay with each layer."""
         self.entries += other.entries
         self.bytes_written += other.bytes_written
         self.whiteouts += other.whiteouts

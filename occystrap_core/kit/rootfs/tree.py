@@ -108,6 +108,12 @@ class Tree:
         self.directories.gets_time(inode, path, 0)
         self.implied[inode] = path
 
+    def replace(self, fd: int, path: bytes) -> None:
+        """In an overlay: of the directory that lower layers have under this name, nothing stays."""
+        os.setxattr(fd, OPAQUE, b"y")
+        if self.implied.pop(os.fstat(fd).st_ino, None) is not None:
+            self.report.replaced.append(self.directories.real(fd, path))
+
     def _set_directory_mode(self, fd: int, inode: int, path: bytes, mode: int) -> None:
         """Without root, a directory stays open to its owner until everything is in it."""
         self._late_modes.pop(inode, None)
@@ -129,9 +135,9 @@ class Tree:
             os.mkdir(name, OWN, dir_fd=parent)
         fd = os.open(name, BELOW, dir_fd=parent)
         try:
-            if hides:
-                os.setxattr(fd, OPAQUE, b"y")
             self.imply(fd, path)
+            if hides:
+                self.replace(fd, path)
             self.added.add(above.st_ino, name)
         finally:
             os.close(fd)

@@ -1,0 +1,120 @@
+"""Layers that only mean something over others: the mount shows what a bundle of them has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from occystrap_core.kit.rootfs.overlay import mounted_at, unmount_overlay
+from occystrap_core.kit.rootfs.stacking import copy_data
+from occystrap_core.testing.build import build_image, directory, file, hardlink, layer_tar, opaque, symlink, whiteout
+from tests.mounts.test_mounts import mount, needs_root, occystrap
+
+pytestmark = needs_root
+
+FILE = file("a", "AAA", mode=0o640, uid=5, gid=6, mtime=9, xattrs={"user.kind": b"v"})
+FOLDER = (directory("o", mode=0o700, uid=3, mtime=4), file("o/z", "z"))
+
+CASES = {
+    "hard links into a lower layer": [
+        layer_tar(FILE, directory("d", mode=0o711, mtime=3), file("d/x", "x"), symlink("s", "nowhere")),
+        layer_tar(
+            hardlink("b", "a"), hardlink("c", "b"), hardlink("e/y", "d/x"), hardlink("t", "s"), hardlink("u", "s")
+        ),
+    ],
+    "a hard link to what is then whited out": [layer_tar(FILE), layer_tar(hardlink("b", "a"), whiteout("a"))],
+    "a hard link to what is then replaced": [layer_tar(FILE), layer_tar(hardlink("b", "a"), file("a", "new"))],
+    "a hard link to what an opaque directory hides": [
+        layer_tar(*FOLDER),
+        layer_tar(hardlink("b", "o/z"), opaque("o"), file("o/n", "n")),
+    ],
+    "a whiteout, and something new under its name": [
+        layer_tar(*FOLDER),
+        layer_tar(whiteout("o"), file("o/y", "y")),
+        layer_tar(file("o/w", "w")),
+    ],
+    "something new, and a whiteout for what was there": [
+        layer_tar(*FOLDER, directory("o/p"), file("o/p/q", "q")),
+        layer_tar(file("o/p/y", "y"), whiteout("o")),
+    ],
+    "whiteouts that hide nothing": [
+        layer_tar(*FOLDER, whiteout("o/never")),
+        layer_tar(whiteout("no/such/thing"), opaque("o"), whiteout("o/z"), file("o/n", "n")),
+    ],
+    "a directory emptied, then removed": [layer_tar(*FOLDER), layer_tar(whiteout("o/z"), whiteout("o"))],
+    "an opaque root": [
+        layer_tar(directory(".", mode=0o711, uid=9, mtime=77), FILE),
+        layer_tar(opaque("."), file("b", "b")),
+        layer_tar(file("c", "c")),
+    ],
+    "no layers": [],
+}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "mounted"
+    yield path
+    if mounted_at(path / "rootfs"):
+        unmount_overlay(path)
+
+
+def listed(root: Path) -> dict[str, tuple[object, ...]]:
+    """What a directory shows: every name that it lists, even of what cannot be found then."""
+    found = {}
+    for folder, _, files in os.walk(root):
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
+            status = path.lstat()
+            links = 0 if path.is_dir() else status.st_nlink
+            xattrs = {
+                name: os.getxattr(path, name, follow_symlinks=False)
+                for name in os.listxattr(path, follow_symlinks=False)
+            }
+            content = path.read_bytes() if path.is_file() else b""
+            found[str(path.relative_to(root))] = (
+                status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, links, content, xattrs,
+            )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_mount_shows_what_a_bundle_has(tmp_path: Path, target: Path, name: str) -> None:
+    image = build_image(CASES[name])
+    done = mount(tmp_path, target, image, "--verify-full")
+    assert done.returncode == 0, done.stderr
+    bundle = occystrap("process", f"ocidir://{tmp_path / 'layout'}", f"oci://{tmp_path / 'bundle'}", "--verify-full")
+    assert bundle.returncode == 0, bundle.stderr
+    assert listed(target / "rootfs") == listed(tmp_path / "bundle/rootfs")
+
+
+@pytest.mark.parametrize(
+    "upper",
+    [
+        layer_tar(whiteout("a"), hardlink("b", "a")),
+        layer_tar(hardlink("b", "nowhere")),
+        layer_tar(hardlink("b", "o")),
+        layer_tar(hardlink("b", "a/below")),
+        layer_tar(file("new", "x"), hardlink("b", "new/below")),
+    ],
+    ids=("whited out", "nowhere", "a directory", "below a file", "below a file of its own"),
+)
+def test_a_hard_link_to_no_file_is_refused_and_leaves_nothing(tmp_path: Path, target: Path, upper: bytes) -> None:
+    done = mount(tmp_path, target, build_image([layer_tar(FILE, *FOLDER), upper]))
+    assert done.returncode == 3
+    assert "which is no file that the image has by then" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["layout"]
+
+
+def test_a_file_with_holes_that_a_link_leads_to_keeps_them(tmp_path: Path, target: Path) -> None:
+    sparse, copy = tmp_path / "sparse", tmp_path / "copy"
+    with sparse.open("wb") as writing:
+        writing.seek(1 << 24)
+        writing.write(b"end")
+        writing.truncate(1 << 25)
+    with sparse.open("rb") as reading, copy.open("wb") as writing:
+        copy_data(reading.fileno(), writing.fileno())
+    assert copy.read_bytes() == sparse.read_bytes()
+    assert copy.stat().st_blocks == sparse.stat().st_blocks
