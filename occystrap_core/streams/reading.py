@@ -22,5 +22,6 @@ def reading(chunks: Iterable[_C]) -> Iterator[Iterator[_C]]:
     try:
         yield iterator
     finally:
-        if isinstance(iterator, Generator):
+        # The garbage collector, which any thread may run, can come here while the stage before is just being closed.
+        if isinstance(iterator, Generator) and not getattr(iterator, "gi_running", False):
             iterator.close()
