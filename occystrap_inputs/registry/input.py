@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
-from occystrap_core.kit.distribution.client import Access, RegistryClient
+from occystrap_core.kit.distribution.client import RegistryClient
 from occystrap_core.kit.distribution.retry import Traffic
 from occystrap_core.kit.distribution.target import Target
 from occystrap_core.model.descriptor import Descriptor
@@ -23,7 +23,7 @@ class RegistryInput:
     def __init__(self, address: Address, options: RegistryInputOptions, settings: Settings) -> None:
         target = Target.of(address)
         self.reference = target.reference
-        self.client = RegistryClient(target.reference, _access(target, options, settings))
+        self.client = RegistryClient(target.reference, target.access(options, settings))
         origin = (self.reference.registry.lower(), self.reference.repository)
         self.traits = InputTraits(origin=origin, platform=_platform(options, settings.platform))
         self._root: tuple[Document, Descriptor] | None = None
@@ -68,17 +68,6 @@ class RegistryInput:
             document, digest = self.client.manifest(self.reference.wanted)
             self._root = document, Descriptor(document.media_type, digest, len(document.raw))
         return self._root
-
-
-def _access(target: Target, options: RegistryInputOptions, settings: Settings) -> Access:
-    return Access(
-        settings,
-        insecure=options.insecure,
-        username=target.username or options.username,
-        password=target.password or options.password,
-        auth_hosts=options.auth_host,
-        max_transfers=options.max_workers,
-    )
 
 
 def _platform(options: RegistryInputOptions, usual: Platform) -> Platform | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from occystrap_core.contracts import Address, Chunk, OutputContext, OutputTraits, Receipt, Settings, Slot, Staged
-from occystrap_core.kit.distribution.client import PUSH, Access, RegistryClient
+from occystrap_core.kit.distribution.client import PUSH, RegistryClient
 from occystrap_core.kit.distribution.retry import Traffic
 from occystrap_core.kit.distribution.target import Target
 from occystrap_core.kit.distribution.upload import InMemory
@@ -36,7 +36,7 @@ class RegistryOutput:
     def __init__(self, address: Address, options: RegistryOutputOptions, context: OutputContext) -> None:
         target = Target.of(address)
         self.reference = target.reference
-        self._access = _access(target, options, context.settings)
+        self._access = target.access(options, context.settings)
         self.client = RegistryClient(target.reference, self._access, PUSH)
         self.traits = _traits(options, context.settings)
         self._temp_dir = context.settings.temp_dir
@@ -129,17 +129,6 @@ class RegistryOutput:
         options = [] if self._access.insecure is None else [("insecure", str(self._access.insecure).lower())]
         options += [("auth_host", host) for host in self._access.auth_hosts]
         return f"registry://{self.reference}{'?' if options else ''}{urlencode(options)}"
-
-
-def _access(target: Target, options: RegistryOutputOptions, settings: Settings) -> Access:
-    return Access(
-        settings,
-        insecure=options.insecure,
-        username=target.username or options.username,
-        password=target.password or options.password,
-        auth_hosts=options.auth_host,
-        max_transfers=options.max_workers,
-    )
 
 
 def _traits(options: RegistryOutputOptions, settings: Settings) -> OutputTraits:

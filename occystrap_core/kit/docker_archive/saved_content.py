@@ -10,11 +10,11 @@ from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.members import Member
 from occystrap_core.kit.docker_archive.outer import foreign_compression
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, SavedImage
-from occystrap_core.kit.docker_archive.synthesis import diff_ids_of, docker_manifest
+from occystrap_core.kit.docker_archive.synthesis import diff_ids_of, docker_manifest, document_among, lacks
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import InvalidImage, NotFound
+from occystrap_core.model.errors import InvalidImage
 from occystrap_core.model.media_types import (
     DOCKER_CONFIG,
     DOCKER_LAYER,
@@ -54,16 +54,13 @@ class SavedContent:
         return self._manifest.descriptor()
 
     def document(self, descriptor: Descriptor) -> bytes:
-        for document in (self._manifest, self._config):
-            if document.digest == descriptor.digest:
-                return document.raw
-        raise self._lacks(descriptor)
+        return document_among((self._manifest, self._config), descriptor, self._archive.what)
 
     def blob(self, descriptor: Descriptor) -> Member:
         for layer, member in zip(self._layers, self._members, strict=True):
             if layer.digest == descriptor.digest:
                 return member
-        raise self._lacks(descriptor)
+        raise lacks(self._archive.what, descriptor)
 
     @cached_property
     def _layers(self) -> tuple[Descriptor, ...]:
@@ -96,6 +93,3 @@ class SavedContent:
         for _ in measured:
             pass
         return measured.digest
-
-    def _lacks(self, descriptor: Descriptor) -> NotFound:
-        return NotFound(f"{self._archive.what} holds no {descriptor.digest}")

@@ -8,7 +8,7 @@ from occystrap_core.model import strict_json
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import InvalidImage
+from occystrap_core.model.errors import InvalidImage, NotFound
 from occystrap_core.model.media_types import DOCKER_MANIFEST
 
 
@@ -21,6 +21,18 @@ def docker_manifest(config: Document, layers: Iterable[Descriptor]) -> Document:
         "layers": [layer.to_json() for layer in layers],
     }
     return Document(strict_json.dumps(manifest), DOCKER_MANIFEST)
+
+
+def document_among(documents: Iterable[Document], descriptor: Descriptor, holder: str) -> bytes:
+    """The one that is asked for; `holder` is what has them, for the error."""
+    for document in documents:
+        if document.digest == descriptor.digest:
+            return document.raw
+    raise lacks(holder, descriptor)
+
+
+def lacks(holder: str, descriptor: Descriptor) -> NotFound:
+    return NotFound(f"{holder} holds no {descriptor.digest}")
 
 
 def diff_ids_of(config: Document, count: int, what: str) -> tuple[Digest, ...]:

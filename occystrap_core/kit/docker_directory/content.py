@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.kit.docker_archive.members import tidy
 from occystrap_core.kit.docker_archive.saved import SavedImage
-from occystrap_core.kit.docker_archive.synthesis import diff_ids_of, docker_manifest
+from occystrap_core.kit.docker_archive.synthesis import diff_ids_of, docker_manifest, document_among, lacks
 from occystrap_core.kit.folder.beneath import Folder
 from occystrap_core.kit.folder.checked import digest_and_size
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import NotFound
 from occystrap_core.model.media_types import DOCKER_CONFIG, DOCKER_LAYER, Compression, recompressed_layer
 from occystrap_core.streams.codec import sniff
 
@@ -37,15 +36,12 @@ class DirectoryContent:
         return self._manifest.descriptor()
 
     def document(self, descriptor: Descriptor) -> bytes:
-        for document in (self._manifest, self._config):
-            if document.digest == descriptor.digest:
-                return document.raw
-        raise self._lacks(descriptor)
+        return document_among((self._manifest, self._config), descriptor, str(self._folder))
 
     def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
         file = self._files.get(descriptor.digest)
         if file is None:
-            raise self._lacks(descriptor)
+            raise lacks(str(self._folder), descriptor)
         return self._folder.chunks(file)
 
     def _described(self, file: str, diff_id: Digest) -> Descriptor:
@@ -56,6 +52,3 @@ class DirectoryContent:
         else:
             digest, size = digest_and_size(self._folder, file, "sha256")
         return Descriptor(recompressed_layer(DOCKER_LAYER, compression), digest, size)
-
-    def _lacks(self, descriptor: Descriptor) -> NotFound:
-        return NotFound(f"{self._folder} holds no {descriptor.digest}")
