@@ -15,7 +15,16 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
 from occystrap_core.kit.rootfs.extractor import Extractor
 from occystrap_core.kit.rootfs.inherit import inherit
-from occystrap_core.kit.rootfs.overlay import LINKS, ROOTFS, UPPER, WORK, mount_overlay, require_root
+from occystrap_core.kit.rootfs.overlay import (
+    LINKS,
+    ROOTFS,
+    UPPER,
+    WORK,
+    mount_overlay,
+    mounted_at,
+    require_root,
+    unmount_overlay,
+)
 from occystrap_core.kit.rootfs.record import Evidence, Record, Said
 from occystrap_core.kit.rootfs.report import Report
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE
@@ -58,7 +67,7 @@ class LayeredRecord:
 
 
 class MountsOutput:
-    """Layers are unpacked beside the final name; the overlay is mounted once they have it."""
+    """Layers are unpacked and mounted beside the final name, which they get together with the mount."""
 
     traits = OutputTraits(compressions=(Compression.NONE,), holds_indexes=False, holds_artifacts=False)
 
@@ -118,13 +127,8 @@ class MountsOutput:
     def commit(self, root: Descriptor) -> Receipt:
         layers = self._stacked()
         self._describe(self._documents[root.digest], layers)
-        self._workplace.commit()
+        self._mount(layers)
         target = self._workplace.target
-        try:
-            mount_overlay(target, layers or [_empty_layer(target)])
-        except BaseException:
-            remove_tree(target)
-            raise
         for warning in self._total().warnings():
             _log.warning("%s: %s", self._path, warning)
         details = {"path": str(target), "layers": [str(layer) for layer in layers]}
@@ -134,6 +138,20 @@ class MountsOutput:
         for record in self._records:
             record.close()
         self._workplace.abort()
+
+    def _mount(self, layers: Sequence[Path]) -> None:
+        """A mount moves with the directory that it is in: what had the name before stays until all is well."""
+        folder, target = self._workplace.path, self._workplace.target
+        mount_overlay(folder, layers or [_empty_layer(folder)])
+        try:
+            self._workplace.commit()
+        except BaseException:
+            if mounted_at(folder / ROOTFS):
+                unmount_overlay(folder)
+            elif mounted_at(target / ROOTFS):
+                unmount_overlay(target)
+                remove_tree(target)
+            raise
 
     def _stacked(self) -> list[Path]:
         """The layers' directories, the lowest first. Of a layer that stands twice the upper one

@@ -138,6 +138,44 @@ def test_a_mount_that_fails_leaves_nothing(tmp_path: Path, target: Path) -> None
 
 
 @needs_root
+def test_a_mount_that_fails_leaves_what_was_there_before(tmp_path: Path, target: Path) -> None:
+    mount(tmp_path, target, build_image([BASE]))
+    (target / "rootfs/mine").write_text("precious")
+    occystrap("unmount", target)
+    many = build_image([layer_tar((f"file{number}", "x")) for number in range(501)])
+    assert mount(tmp_path, target, many).returncode == 3
+    assert (target / "delta/mine").read_text() == "precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["layout", "mounted image"]
+
+
+@needs_root
+def test_the_mount_that_a_killed_run_left_is_taken_down_by_the_next(tmp_path: Path, target: Path) -> None:
+    mount(tmp_path, target, build_image([BASE]))
+    abandoned = tmp_path / ".mounted image.0123abcd.occystrap-partial"
+    target.rename(abandoned)
+    assert mount(tmp_path, target, build_image([TOP])).returncode == 0
+    assert mounted_at(abandoned / "rootfs") is None
+    assert not abandoned.exists()
+
+
+@needs_root
+def test_another_overlay_cannot_hold_the_layers_and_that_is_said(tmp_path: Path) -> None:
+    lower, upper, work, outer = (tmp_path / name for name in ("lower", "upper", "work", "outer"))
+    for path in (lower, upper, work, outer):
+        path.mkdir()
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, outer], check=True)
+    try:
+        for image in (build_image([BASE, TOP]), build_image([layer_tar(("only", "file"))])):
+            done = mount(tmp_path, outer / "inner", image)
+            assert done.returncode == 3
+            assert "not on another overlay" in done.stderr
+            assert list(outer.iterdir()) == []
+    finally:
+        subprocess.run(["umount", outer], check=True)
+
+
+@needs_root
 def test_two_hundred_layers_are_mounted(tmp_path: Path, target: Path) -> None:
     many = build_image([layer_tar((f"file{number}", "x")) for number in range(200)])
     assert mount(tmp_path, target, many).returncode == 0

@@ -8,7 +8,9 @@ import stat
 from occystrap_core.kit.rootfs import removal, whiteouts
 from occystrap_core.kit.rootfs.attributes import OPAQUE
 from occystrap_core.kit.rootfs.directories import Directory, is_directory
+from occystrap_core.kit.rootfs.overlay import WHERE
 from occystrap_core.kit.rootfs.tree import BELOW, Moot, Tree
+from occystrap_core.model.errors import TransferError
 
 
 class Hiding:
@@ -75,7 +77,7 @@ class Hiding:
         above = self._tree.directories.real(parent.fd, parent_path)
         path = b"%b/%b" % (above, name) if above else name
         try:
-            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
+            _make_whiteout(parent, name)
         except FileExistsError:
             if is_directory(parent, name):
                 fd = os.open(name, BELOW, dir_fd=parent.fd)
@@ -88,5 +90,12 @@ class Hiding:
                 return
             # It keeps the place of what a hard link leads to, in lower layers.
             os.unlink(name, dir_fd=parent.fd)
-            os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
+            _make_whiteout(parent, name)
         self._tree.report.hiding.append(path)
+
+
+def _make_whiteout(parent: Directory, name: bytes) -> None:
+    try:
+        os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
+    except PermissionError as error:
+        raise TransferError(f"cannot make a whiteout for an overlay: {error.strerror}", hint=WHERE) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from occystrap_core.model.errors import AccessDenied, TransferError
 
+WHERE = "at most 500 layers, on a file system that takes changes of overlays: not on another overlay"
 LINKS, ROOTFS, UPPER, WORK = "l", "rootfs", "delta", "working"
 
 # The options of a mount must fit one page and know neither quoting nor long names, so the layers
@@ -52,7 +53,7 @@ def mount_overlay(directory: Path, layers: Sequence[Path]) -> None:
     lower = ":".join(f"{LINKS}/{number}" for number in reversed(range(len(layers))))
     options = f"lowerdir={lower},upperdir={UPPER},workdir={WORK}"
     try:
-        _in(directory, _MOUNT, ROOTFS, options, doing=f"mount {len(layers)} layers")
+        _in(directory, _MOUNT, ROOTFS, options, doing=f"mount {len(layers)} layers", hint=WHERE)
     except BaseException:
         if mounted_at(directory / ROOTFS):
             unmount_overlay(directory)
@@ -74,10 +75,10 @@ def mounted_at(point: Path) -> Mounted | None:
     return found
 
 
-def _in(directory: Path, script: str, *arguments: str, doing: str) -> None:
+def _in(directory: Path, script: str, *arguments: str, doing: str, hint: str = "") -> None:
     """Run a system call in a process of its own, which may stand in another directory."""
     done = subprocess.run(  # noqa: S603  # our own script, no shell
         [sys.executable, "-I", "-c", script, *arguments], cwd=directory, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise TransferError(f"cannot {doing}: {done.stderr.strip() or 'the system gave no reason'}")
+        raise TransferError(f"cannot {doing}: {done.stderr.strip() or 'the system gave no reason'}", hint=hint)

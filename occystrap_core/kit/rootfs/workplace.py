@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from occystrap_core.kit.rootfs.overlay import ROOTFS, mounted_at, unmount_overlay
 from occystrap_core.kit.rootfs.removal import remove
 from occystrap_core.model.errors import NotFound, TransferError, UsageError
 from occystrap_core.model.shown import shown
@@ -140,6 +141,8 @@ def _remove_if_abandoned(path: Path) -> None:
     owner = os.open(path, _DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if mounted_at(path / ROOTFS):
+            unmount_overlay(path)
         remove_tree(path)
     finally:
         os.close(owner)
