@@ -222,5 +222,26 @@ class TestAtomicFile:
         assert path.read_bytes() == b"old"
         (left,) = (other for other in tmp_path.iterdir() if other != path)
         assert left.name.endswith(SUFFIX)
+        other = AtomicFile(tmp_path / "image.tar.gz")
+        other.abort()
+        assert left.exists(), "only the next run to the same name takes it away"
         write_atomically(path, b"new")
         assert path.read_bytes() == b"new"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_what_another_process_is_still_writing_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "image.tar"
+        program = (
+            "import sys; from pathlib import Path\n"
+            "from occystrap_core.streams.atomic import AtomicFile\n"
+            "target = AtomicFile(Path(sys.argv[1])); target.file.write(b'theirs'); print('there', flush=True)\n"
+            "sys.stdin.read(); target.commit()"
+        )
+        command = [sys.executable, "-c", program, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout and other.stdout.readline() == "there\n"
+            write_atomically(path, b"ours")
+            assert path.read_bytes() == b"ours"
+            other.communicate()
+        assert (other.returncode, path.read_bytes()) == (0, b"theirs")
+        assert list(tmp_path.iterdir()) == [path]
