@@ -53,7 +53,7 @@ def find_source(plugins: Plugins, uri: str) -> Source:
             opened: Input = opener(address, options, settings)
         return opened
 
-    return Source(address.target == "-", open_input)
+    return Source(address.is_standard_input, open_input)
 
 
 def find_destination(plugins: Plugins, uri: str) -> Destination:
@@ -69,7 +69,7 @@ def find_destination(plugins: Plugins, uri: str) -> Destination:
             opened: Output = opener(address, options, context)
         return opened
 
-    return Destination(spec.name, address.target == "-", open_output)
+    return Destination(spec.name, address.is_standard_output, open_output)
 
 
 @contextmanager

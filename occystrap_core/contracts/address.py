@@ -35,6 +35,14 @@ class Address:
         target, _, query = rest.removeprefix("//").partition("?")
         return cls(scheme.lower(), target.partition("#")[0], tuple(_pairs(query.partition("#")[0])))
 
+    @property
+    def is_standard_input(self) -> bool:
+        return self.target in ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+
+    @property
+    def is_standard_output(self) -> bool:
+        return self.target in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
     def path(self) -> Path:
         """The target read as a file path: percent-decoded to bytes that need not be UTF-8,
         `localhost/abs` meaning `/abs`."""

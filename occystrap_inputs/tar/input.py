@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
 from occystrap_core.kit.docker_archive.archive import Archive
+from occystrap_core.kit.docker_archive.archive_file import STANDARD_INPUT
 from occystrap_core.kit.docker_archive.catalogue import read_catalogue
 from occystrap_core.kit.docker_archive.choice import Chosen, choose
 from occystrap_core.kit.docker_archive.content import ArchivedImage
@@ -15,7 +16,8 @@ from occystrap_inputs.tar.plugin import TarInputOptions
 
 
 def open_input(address: Address, options: TarInputOptions, context: Settings) -> TarInput:
-    archive = Archive.open(address.path(), context.temp_dir)
+    path = STANDARD_INPUT if address.is_standard_input else address.path()
+    archive = Archive.open(path, context.temp_dir)
     try:
         return TarInput(archive, options.ref)
     except BaseException:

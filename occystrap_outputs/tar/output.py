@@ -27,7 +27,8 @@ _ANY = (Compression.GZIP, Compression.ZSTD, Compression.NONE)
 
 
 def open_output(address: Address, options: TarOutputOptions, context: OutputContext) -> TarOutput:
-    path, name = address.path(), _name(options, context)
+    path = STANDARD_OUTPUT if address.is_standard_output else address.path()
+    name = _name(options, context)
     seekable = _replaces_a_file(path)
     target = FileTarget(path) if seekable else PipeTarget(path)
     near = path.resolve().parent if seekable else None

@@ -191,6 +191,24 @@ def test_another_platform_than_the_default(run: Run, tmp_path: Path) -> None:
     assert none.err == "Error: source: no image for linux/s390x (it has linux/amd64, linux/arm64)\n"
 
 
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_the_name_of_stdout_is_stdout(archive: Path, tmp_path: Path, name: str) -> None:
+    """Also where it is a file, which must be written to and not replaced."""
+    with (tmp_path / "stdout.tar").open("wb") as file:
+        number = (tmp_path / "stdout.tar").stat().st_ino
+        command = [sys.executable, "-m", "occystrap_core", "process", f"tar://{archive}", f"tar://{name}"]
+        subprocess.run(command, stdout=file, check=True)
+    assert (tmp_path / "stdout.tar").stat().st_ino == number
+    assert (tmp_path / "stdout.tar").read_bytes() == archive.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0"])
+def test_the_name_of_stdin_is_stdin(archive: Path, tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-m", "occystrap_core", "process", f"tar://{name}", f"tar://{tmp_path}/out.tar"]
+    subprocess.run(command, input=archive.read_bytes(), check=True)
+    assert (tmp_path / "out.tar").read_bytes() == archive.read_bytes()
+
+
 def test_an_archive_on_stdout_leaves_stdout_to_it(archive: Path, tmp_path: Path) -> None:
     arguments = ("process", f"tar://{archive}", "tar://-", "-f", "search:pattern=*file1*")
     done = subprocess.run([sys.executable, "-m", "occystrap_core", *arguments], capture_output=True, check=True)
@@ -201,6 +219,7 @@ def test_an_archive_on_stdout_leaves_stdout_to_it(archive: Path, tmp_path: Path)
 
 
 def test_json_and_an_archive_cannot_share_stdout(run: Run) -> None:
+    assert run("process", "sample://", "tar:///dev/stdout", "-O", "json").code == 2
     ran = run("process", "sample://", "tar://-", "-O", "json")
     assert (ran.code, ran.out) == (2, "")
     assert "cannot both go to stdout" in ran.err
