@@ -68,7 +68,7 @@ def check(
         return
     if source is None:
         raise click.UsageError("Missing argument 'SOURCE'.", context)
-    asked = check_rules.asked_for(session, select, ignore, severity)
+    asked = check_rules.asked_for(session, select, ignore, severity, fast=fast)
     report = judge(session, source, asked, fast=fast, targets=targets)
     session.progress.close()
     click.echo(render(report, form), nl=False)

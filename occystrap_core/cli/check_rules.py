@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from occystrap_core.cli.rendering import as_json
@@ -20,12 +20,15 @@ class AskedRules:
     severities: Mapping[str, Severity]
 
 
-def asked_for(session: Session, select: Sequence[str], ignore: Sequence[str], severity: Sequence[str]) -> AskedRules:
-    """The rules that --select, --ignore and --severity leave, every id of them known."""
-    known = {spec.name: spec for spec in session.plugins.check_specs()}
+def asked_for(
+    session: Session, select: Sequence[str], ignore: Sequence[str], severity: Sequence[str], *, fast: bool = False
+) -> AskedRules:
+    """The rules that --select, --ignore and --severity leave, every id of them known; `fast` leaves
+    those about documents."""
+    known = {spec.name: spec for spec in session.plugins.check_specs(fast=fast)}
     selected, ignored = _ids(select), _ids(ignore)
     levels = dict(map(_level, severity))
-    _require_known([*selected, *ignored, *levels], known)
+    _require_known([*selected, *ignored, *levels], {*known, *session.catalog.names("checks")})
     kept = [spec for name, spec in known.items() if (not selected or name in selected) and name not in ignored]
     return AskedRules(tuple(kept), levels)
 
@@ -75,7 +78,7 @@ def _level(text: str) -> tuple[str, Severity]:
     return name.strip(), Severity(level)
 
 
-def _require_known(names: Iterable[str], known: Mapping[str, CheckSpec]) -> None:
+def _require_known(names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

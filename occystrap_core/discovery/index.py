@@ -36,13 +36,13 @@ class Index:
         self._summaries = dict(summaries)
         self._file = file
 
-    def summary(self, row: Row) -> str | None:
-        """What the plugin says about itself; None where it must be asked."""
-        known = self._summaries.get(_key(row))
+    def summary(self, row: Row, about: str = "") -> str | None:
+        """What the plugin says about itself, or about one thing; None where it must be asked."""
+        known = self._summaries.get(_key(row, about))
         return known.text if known and Stamp.of(known.source.path) == known.source else None
 
-    def learn(self, row: Row, text: str, source: str) -> None:
-        self._summaries[_key(row)] = Summary(text, Stamp.of(source))
+    def learn(self, row: Row, text: str, source: str, about: str = "") -> None:
+        self._summaries[_key(row, about)] = Summary(text, Stamp.of(source))
 
     def save(self) -> None:
         """Keep all this for the next run, where that is possible and safe."""
@@ -80,8 +80,8 @@ def _environment() -> dict[str, Any]:
     return {"prefix": sys.prefix, "path": [os.path.abspath(part) for part in sys.path]}
 
 
-def _key(row: Row) -> str:
-    return " ".join(row)
+def _key(row: Row, about: str) -> str:
+    return " ".join((*row, about) if about else row)
 
 
 def _settled(stamps: tuple[Stamp, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -69,8 +69,13 @@ class Plugins:
         found = {spec.name: spec for spec in self._all("verifiers", VerifierSpec) if scheme in (spec.schemes or scheme)}
         return tuple(found[name] for name in sorted(found))
 
-    def check_specs(self) -> tuple[CheckSpec, ...]:
-        """Every rule, sorted by id."""
+    def check_specs(self, *, fast: bool = False) -> tuple[CheckSpec, ...]:
+        """Every rule, sorted by id; `fast`: those that need documents only, the others not even imported
+        where the index knows what they need."""
+        if fast:
+            from occystrap_core.discovery.needs import specs_about_documents
+
+            return specs_about_documents(self)
         return tuple(sorted(self._all("checks", CheckSpec), key=lambda spec: spec.name))
 
     def spec(self, row: Row) -> Spec:
@@ -93,9 +98,13 @@ class Plugins:
         return self._spec(self.catalog.row(kind, name), pick, wanted)
 
     def _all(self, kind: str, wanted: type[AnySpec]) -> Iterator[AnySpec]:
-        for row in self.catalog.rows(kind):
+        return (spec for _, spec in self.each(self.catalog.rows(kind), wanted))
+
+    def each(self, rows: Iterable[Row], wanted: type[AnySpec]) -> Iterator[tuple[Row, AnySpec]]:
+        """What these offer, without those that fail where others can answer too."""
+        for row in rows:
             try:
-                yield self._spec(row, import_row, wanted)
+                yield row, self._spec(row, import_row, wanted)
             except PluginError as error:
                 if self._strict:
                     raise

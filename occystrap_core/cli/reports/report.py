@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.finding import Finding, Severity
 from occystrap_core.contracts.specs import CheckSpec
-from occystrap_core.engine.check import CheckOutcome
 from occystrap_core.model.image import ImageName
+
+if TYPE_CHECKING:
+    from occystrap_core.engine.check import CheckOutcome
 
 
 @dataclass(frozen=True, slots=True)
