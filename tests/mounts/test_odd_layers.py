@@ -17,6 +17,7 @@ pytestmark = needs_root
 
 FILE = file("a", "AAA", mode=0o640, uid=5, gid=6, mtime=9, xattrs={"user.kind": b"v"})
 FOLDER = (directory("o", mode=0o700, uid=3, mtime=4), file("o/z", "z"))
+MERGED = (directory("usr/lib", mode=0o750, mtime=5), file("usr/lib/q", "q"), symlink("lib", "usr/lib"))
 
 CASES = {
     "hard links into a lower layer": [
@@ -50,6 +51,30 @@ CASES = {
         layer_tar(opaque("."), file("b", "b")),
         layer_tar(file("c", "c")),
     ],
+    "a file below a link": [
+        layer_tar(directory("usr", mode=0o711, mtime=3), *MERGED),
+        layer_tar(file("lib/foo", "f"), file("usr/lib/bar", "b"), file("lib/deep/er", "d")),
+        layer_tar(file("lib/deep/other", "o"), whiteout("lib/foo")),
+    ],
+    "directories below a link and under their own names": [
+        layer_tar(*MERGED),
+        layer_tar(
+            directory("usr/lib", mode=0o700, uid=8), file("lib/d/x", "x"), directory("usr/lib/d", mode=0o711, mtime=6)
+        ),
+        layer_tar(file("usr/lib/e/x", "x"), directory("lib/e", mode=0o701, uid=7), file("lib/d/x", "again")),
+    ],
+    "a hard link to what is below a link": [layer_tar(*MERGED), layer_tar(hardlink("b", "lib/q"))],
+    "a link to the root": [
+        layer_tar(directory(".", mode=0o711), directory("d"), symlink("d/up", "..")),
+        layer_tar(directory(".", mode=0o750), file("d/up/x", "x")),
+    ],
+    "a whiteout below a link": [layer_tar(*MERGED), layer_tar(whiteout("lib/q"))],
+    "an absolute link, and one that climbs": [
+        layer_tar(directory("usr/lib"), symlink("lib", "/usr/lib"), symlink("usr/up", "../../../lib")),
+        layer_tar(file("lib/foo", "f"), file("usr/up/bar", "b"), hardlink("usr/up/baz", "lib/foo")),
+    ],
+    "a directory in the place of a link": [layer_tar(*MERGED), layer_tar(directory("lib"), file("lib/foo", "f"))],
+    "a removed link, and a directory": [layer_tar(*MERGED), layer_tar(whiteout("lib"), file("lib/foo", "f"))],
     "no layers": [],
 }
 

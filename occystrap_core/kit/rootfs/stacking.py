@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from occystrap_core.kit.rootfs.inherit import copy_attributes, hides, inherit, is_in_an_emptied_one, is_opaque, opened
+from occystrap_core.kit.rootfs.inherit import copy_attributes, inherit, is_in_an_emptied_one, is_opaque, opened
+from occystrap_core.kit.rootfs.lookup import beside, is_whiteout, status_of, visible
+from occystrap_core.kit.rootfs.relocation import relocate
 from occystrap_core.kit.rootfs.report import LayerReport
 from occystrap_core.model.errors import InvalidImage
 from occystrap_core.model.shown import shown
@@ -23,10 +25,11 @@ _WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 def settle(layer: Path, report: LayerReport, below: Sequence[Path]) -> None:
     """Finish a layer over those `below`, the lowest first, which are settled."""
+    relocate(layer, report, below)
     for inode, names in report.borrowed.items():
         _borrow(layer, inode, names, below)
     for path in report.hiding:
-        if is_in_an_emptied_one(layer, path) or _visible(below, path) is None:
+        if is_in_an_emptied_one(layer, path) or visible(below, path) is None:
             _take_away_whiteout(layer, path)
     for path in sorted(report.replaced, key=len, reverse=True):
         _hide_if_empty(layer, path, below)
@@ -43,55 +46,19 @@ def empties_the_root(layer: Path) -> bool:
         os.close(root)
 
 
-@contextmanager
-def _beside(layer: Path, path: bytes) -> Iterator[tuple[int, bytes]]:
-    """The directory of a path, whose time stays, and the name in it; none if the layer has no such directory."""
-    above, _, name = path.rpartition(b"/")
-    directory = opened(layer, above)
-    if directory is None:
-        raise FileNotFoundError(path)
-    try:
-        time = os.fstat(directory).st_mtime_ns
-        yield directory, name
-        os.utime(directory, ns=(time, time))
-    finally:
-        os.close(directory)
-
-
-def _status(layer: Path, path: bytes) -> os.stat_result | None:
-    with suppress(FileNotFoundError), _beside(layer, path) as (directory, name):
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
-    return None
-
-
-def _visible(below: Sequence[Path], path: bytes) -> Path | None:
-    """The uppermost layer that has something of this name, unless that, or one above it, hides it."""
-    for lower in reversed(below):
-        status = _status(lower, path)
-        if status is not None:
-            return None if _is_whiteout(status) else lower
-        if hides(lower, path):
-            return None
-    return None
-
-
-def _is_whiteout(status: os.stat_result) -> bool:
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
-
-
 def _take_away_whiteout(layer: Path, path: bytes) -> None:
-    status = _status(layer, path)
-    if status is not None and _is_whiteout(status):
-        with _beside(layer, path) as (directory, name):
+    status = status_of(layer, path)
+    if status is not None and is_whiteout(status):
+        with beside(layer, path) as (directory, name):
             os.unlink(name, dir_fd=directory)
 
 
 def _hide_if_empty(layer: Path, path: bytes, below: Sequence[Path]) -> None:
     """Of a directory that was needed for whiteouts only, and is itself whited out, the whiteout stays."""
-    lower = _visible(below, path)
+    lower = visible(below, path)
     if lower is None:
         return
-    with suppress(OSError), _beside(layer, path) as (directory, name):
+    with suppress(OSError), beside(layer, path) as (directory, name):
         os.rmdir(name, dir_fd=directory)
         if not is_in_an_emptied_one(layer, path):
             os.mknod(name, stat.S_IFCHR, 0, dir_fd=directory)
@@ -99,21 +66,21 @@ def _hide_if_empty(layer: Path, path: bytes, below: Sequence[Path]) -> None:
 
 def _borrow(layer: Path, inode: int, names: Sequence[bytes], below: Sequence[Path]) -> None:
     target = names[0]
-    lower = _visible(below, target)
-    status = None if lower is None else _status(lower, target)
+    lower = visible(below, target)
+    status = None if lower is None else status_of(lower, target)
     if lower is None or status is None or stat.S_ISDIR(status.st_mode):
         raise InvalidImage(f"a hard link leads to {shown(target)}, which is no file that the image has by then")
-    ours = [name for name in names if (found := _status(layer, name)) is not None and found.st_ino == inode]
+    ours = [name for name in names if (found := status_of(layer, name)) is not None and found.st_ino == inode]
     if not ours:
         return
-    with _beside(lower, target) as (there, source), _beside(layer, ours[0]) as (here, name):
+    with beside(lower, target) as (there, source), beside(layer, ours[0]) as (here, name):
         if stat.S_ISREG(status.st_mode):
             _copy_file(there, source, here, name)
         else:
             _copy_node(there, source, here, name, status)
             _link_again(layer, here, name, ours[1:])
     if ours[0] == target and is_in_an_emptied_one(layer, target):
-        with _beside(layer, target) as (here, name):
+        with beside(layer, target) as (here, name):
             os.unlink(name, dir_fd=here)
 
 
@@ -163,6 +130,6 @@ def _copy_node(there: int, source: bytes, here: int, name: bytes, status: os.sta
 
 def _link_again(layer: Path, here: int, name: bytes, others: Sequence[bytes]) -> None:
     for other in others:
-        with _beside(layer, other) as (directory, its_name):
+        with beside(layer, other) as (directory, its_name):
             os.unlink(its_name, dir_fd=directory)
             os.link(name, its_name, src_dir_fd=here, dst_dir_fd=directory, follow_symlinks=False)
