@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from inspect import isroutine
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -36,6 +37,15 @@ SPECS: dict[str, type[Spec]] = {
 }
 
 
+class _Manager(pluggy.PluginManager):
+    """Looks closely at the functions of a module alone: pluggy would at everything in it, a hundred times."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        if isinstance(plugin, ModuleType) and not isroutine(vars(plugin).get(name)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 class Plugins:
     """A catalog's plugins, each imported when it is first asked for and no earlier.
 
@@ -49,7 +59,7 @@ class Plugins:
         self._warn = warn
         self._specs: dict[Row, Spec] = {}
         self._rows: dict[Spec, Row] = {}
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager = _Manager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
 
     def input_spec(self, name: str) -> InputSpec:
