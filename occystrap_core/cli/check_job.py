@@ -11,10 +11,8 @@ from occystrap_core.cli.reports.report import CheckReport
 from occystrap_core.cli.session import Session
 from occystrap_core.contracts.check import CheckContext, HasBlob
 from occystrap_core.contracts.input import Input
-from occystrap_core.engine.check import CheckOutcome, CheckRequest, check
-from occystrap_core.engine.judged_pass import NOT_JUDGED, Judging
+from occystrap_core.engine.check import CheckRequest, check
 from occystrap_core.model.errors import attributed
-from occystrap_core.model.image import ImageName
 from occystrap_core.model.targets import parse_targets
 from occystrap_core.streams.heap import keep_freed_pages
 
@@ -37,17 +35,6 @@ def judge(session: Session, source: str, asked: AskedRules, *, fast: bool, targe
     finally:
         opened.close()
     return CheckReport(without_credentials(source), name, fast, outcome, {spec.name: spec for spec in asked.rules})
-
-
-def every_rule(session: Session) -> Judging:
-    """For `process --check`."""
-    rules = tuple((spec, session.plugins.implementation(spec)) for spec in session.plugins.check_specs())
-    return Judging(rules, CheckContext(now=time.time()))
-
-
-def report_of_written(judging: Judging, destination: str, name: ImageName, outcome: CheckOutcome) -> CheckReport:
-    known = {spec.name: spec for spec, _ in judging.rules}
-    return CheckReport(without_credentials(destination), name, False, outcome, {**known, NOT_JUDGED.name: NOT_JUDGED})
 
 
 def _asks_for_blobs(source: Input) -> HasBlob | None:

@@ -88,7 +88,7 @@ def run_job(session: Session, source: str, destination: str, filters: Sequence[s
 def _check_report(judging: Judging | None, destination: str, outcome: Outcome) -> CheckReport | None:
     if judging is None or outcome.check is None:
         return None
-    from occystrap_core.cli.check_job import report_of_written
+    from occystrap_core.cli.judging import report_of_written
 
     return report_of_written(judging, destination, outcome.receipt.name, outcome.check)
 
@@ -106,7 +106,7 @@ def _find(session: Session, source: str, destination: str, filters: Sequence[str
 
 
 def _judging(session: Session) -> Judging:
-    from occystrap_core.cli.check_job import every_rule
+    from occystrap_core.cli.judging import every_rule
 
     return every_rule(session)
 
