@@ -355,6 +355,12 @@ def test_without_root_owners_are_recorded_as_umoci_does(unprivileged, root):
     assert report.warnings() == ("3 owners were recorded, not set: that needs root",)
 
 
+def test_without_root_the_users_own_number_is_recorded_too(unprivileged, root):
+    """In the user namespace that the tree is for, the user is root."""
+    own = max(os.geteuid(), 1)
+    assert unprivileged([file("f", uid=own, gid=own)]).owners_unset == 1
+
+
 def test_without_root_devices_are_skipped_and_counted(unprivileged, root):
     report = unprivileged([("null", "an older file")], [device("null", 1, 3), device("zero", 1, 5), fifo("pipe")])
     assert names(root) == {"pipe"}

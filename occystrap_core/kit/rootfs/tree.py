@@ -28,7 +28,8 @@ class Tree:
     def __init__(self, root: int, *, overlay: bool, privileged: bool, open_in: Open | None) -> None:
         self.overlay = overlay
         self.privileged = privileged
-        self.ids = os.geteuid(), os.getegid()
+        self.ids = (os.geteuid(), os.getegid()) if privileged else (0, 0)
+        """Whom new files belong to; without privileges, whom that means in a user namespace."""
         self.masked = attributes.umask() | SPECIAL
         """The mode bits that a new file cannot be trusted to get."""
         self.directories = Directories(root, open_in or opener(root), self._make_implied)
@@ -87,7 +88,7 @@ class Tree:
             self.masked = PERMISSIONS
 
     def clear(self, parent: int, name: bytes) -> bool:
-        """Remove whatever has this name. Whether that was an overlay's whiteout."""
+        """Remove whatever has this name. Whether that hid, in an overlay, what lower layers have of it."""
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             self.directories.forget()
@@ -96,7 +97,7 @@ class Tree:
         os.unlink(name, dir_fd=parent)
         if stat.S_ISLNK(status.st_mode):
             self.directories.forget()
-        return self.overlay and stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+        return self.overlay
 
     def imply(self, fd: int, path: bytes) -> None:
         """What directories look like that no entry describes."""
