@@ -46,6 +46,10 @@ CASES = {
         layer_tar(whiteout("no/such/thing"), opaque("o"), whiteout("o/z"), file("o/n", "n")),
     ],
     "a directory emptied, then removed": [layer_tar(*FOLDER), layer_tar(whiteout("o/z"), whiteout("o"))],
+    "a file in the place of a directory, and a directory in the place of that": [
+        layer_tar(*FOLDER, directory("p"), file("p/z", "z")),
+        layer_tar(file("o", "f"), directory("o", mode=0o711), file("p", "f"), file("p/y", "y")),
+    ],
     "an opaque root": [
         layer_tar(directory(".", mode=0o711, uid=9, mtime=77), FILE),
         layer_tar(opaque("."), file("b", "b")),

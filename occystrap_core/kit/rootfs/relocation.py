@@ -81,6 +81,8 @@ def _made(layer: Path, path: bytes) -> Iterator[bytes]:
             if status is not None:
                 os.unlink(name, dir_fd=directory)
             os.mkdir(name, IMPLIED_MODE, dir_fd=directory)
+            os.chmod(name, IMPLIED_MODE, dir_fd=directory)
+            os.utime(name, (0, 0), dir_fd=directory)
         yield above
 
 
