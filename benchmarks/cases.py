@@ -17,7 +17,7 @@ from measure import Run, in_turn, median, run
 from peers import Peers
 
 MB = 1_000_000
-US = (sys.executable, "-m", "occystrap_core", "--quiet", "--no-verify")
+US = (str(Path(sys.executable).with_name("occystrap")), "--quiet", "--no-verify")
 
 
 @dataclass(frozen=True, slots=True)
