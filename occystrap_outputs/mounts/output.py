@@ -126,8 +126,7 @@ class MountsOutput:
 
     def commit(self, root: Descriptor) -> Receipt:
         layers = self._stacked()
-        self._describe(self._documents[root.digest], layers)
-        self._mount(layers)
+        self._mount(layers, self._documents[root.digest])
         target = self._workplace.target
         for warning in self._total().warnings():
             _log.warning("%s: %s", self._path, warning)
@@ -139,11 +138,12 @@ class MountsOutput:
             record.close()
         self._workplace.abort()
 
-    def _mount(self, layers: Sequence[Path]) -> None:
+    def _mount(self, layers: Sequence[Path], manifest: Document) -> None:
         """A mount moves with the directory that it is in: what had the name before stays until all is well."""
         folder, target = self._workplace.path, self._workplace.target
         mount_overlay(folder, layers or [_empty_layer(folder)])
         try:
+            self._describe(manifest)
             self._workplace.commit()
         except BaseException:
             if mounted_at(folder / ROOTFS):
@@ -170,10 +170,10 @@ class MountsOutput:
         inherit(folder / UPPER, (b"",), [folder / name for name in stacked])
         return stacked
 
-    def _describe(self, manifest: Document, layers: Sequence[Path]) -> None:
+    def _describe(self, manifest: Document) -> None:
         folder = self._workplace.path
         image = self._documents[Digest.parse(manifest.json["config"]["digest"])]
-        user = find_user(_uppermost(folder, layers, Path("etc/passwd")), user_of(image.json))
+        user = find_user(folder / ROOTFS, user_of(image.json))
         config = runtime_config(image.json, user, readonly=self._options.readonly, rootless=False)
         (folder / RUNTIME_CONFIG).write_bytes(config)
         (folder / IMAGE_CONFIG).write_bytes(image.raw)
@@ -193,14 +193,6 @@ def is_mounts(directory: Path) -> bool:
     """Whether this is what an earlier run left here, taken down."""
     names = {found.name for found in directory.iterdir()}
     return {LINKS, ROOTFS, UPPER, WORK, RUNTIME_CONFIG, IMAGE_CONFIG} <= names
-
-
-def _uppermost(folder: Path, layers: Sequence[Path], wanted: Path) -> Path:
-    """The layer that has a file in the end, as long as none above it says otherwise."""
-    for layer in reversed(layers):
-        if (folder / layer / wanted).is_file():
-            return folder / layer
-    return folder / layers[-1] if layers else folder
 
 
 def _empty_layer(target: Path) -> Path:

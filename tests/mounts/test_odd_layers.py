@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,3 +148,11 @@ def test_a_file_with_holes_that_a_link_leads_to_keeps_them(tmp_path: Path, targe
         copy_data(reading.fileno(), writing.fileno())
     assert copy.read_bytes() == sparse.read_bytes()
     assert copy.stat().st_blocks == sparse.stat().st_blocks
+
+
+def test_the_user_is_looked_up_in_what_the_mount_shows(tmp_path: Path, target: Path) -> None:
+    base = layer_tar(file("usr/etc/passwd", "me:x:41:42::/:/bin/sh\n"), symlink("etc", "/usr/etc"))
+    done = mount(tmp_path, target, build_image([base, layer_tar(file("new", ""))], config={"config": {"User": "me"}}))
+    assert done.returncode == 0, done.stderr
+    user = json.loads((target / "config.json").read_text())["process"]["user"]
+    assert (user["uid"], user["gid"]) == (41, 42)
