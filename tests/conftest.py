@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """`@pytest.mark.peer("skopeo", "umoci")` asks for tools by name."""
     for marker in item.iter_markers("peer"):
         peers.require(*marker.args)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """Those of streams end with the stream, whatever happens to it, and not when garbage is collected."""
+    yield
+    left = [each.name for each in threading.enumerate() if each.name.startswith(("relay", "hash", "deflate", "layer"))]
+    assert not left
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,8 @@ class LayerPass:
             return self._probed(steps)
         if not steps and self.plan.stored_as is Compression.NONE and (sealed := self._unpacked_there()):
             return PassResult(sealed, {})
-        return self._streamed(steps, self._verified_blob())
+        with contextlib.closing(self._verified_blob()) as blob:
+            return self._streamed(steps, blob)
 
     # Copying
 

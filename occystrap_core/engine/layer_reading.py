@@ -78,7 +78,7 @@ class LayerReading:
     def _inflated(self) -> Iterator[Chunk]:
         """By what the bytes are, whatever the media type says."""
         descriptor = self._layer.descriptor
-        blob = verified(self._tap(self._source.blob(descriptor)), descriptor, "layer")
-        head = bytes(next(blob, b""))
-        self.compression = sniff(head[:16]) or Compression.NONE
-        yield from inflate(joined((head,), blob), self.compression)
+        with closing(verified(self._tap(self._source.blob(descriptor)), descriptor, "layer")) as blob:
+            head = bytes(next(blob, b""))
+            self.compression = sniff(head[:16]) or Compression.NONE
+            yield from inflate(joined((head,), blob), self.compression)

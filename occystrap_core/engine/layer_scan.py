@@ -128,6 +128,7 @@ class LayerScan:
         except OccystrapError as error:
             facts = _damaged(facts, error, inflated.stage_of(error))
         finally:
+            stream.close()
             chunks.close()
         whole = facts.damage is None or not isinstance(facts.damage, LimitExceeded)
         facts = replace(facts, members=notes.members, skippable_first=notes.skippable_first, window=notes.window)

@@ -11,6 +11,7 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.interruptible import Interruptible
 from occystrap_core.contracts.progress import Task
 from occystrap_core.model.errors import OccystrapError
+from occystrap_core.streams.reading import reading
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -36,11 +37,12 @@ class Stop:
     def tap(self, chunks: Iterable[Chunk], task: Task) -> Iterator[Chunk]:
         """Pass chunks on, count them for `task`, and end the stream once the run is stopped."""
         stopped, advance = self._event.is_set, task.advance
-        for chunk in chunks:
-            if stopped():
-                raise Stopped("the run was stopped")
-            advance(len(chunk))
-            yield chunk
+        with reading(chunks) as incoming:
+            for chunk in incoming:
+                if stopped():
+                    raise Stopped("the run was stopped")
+                advance(len(chunk))
+                yield chunk
 
 
 def run_all(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int, stop: Stop) -> list[Result]:

@@ -20,6 +20,7 @@ from occystrap_core.model.errors import CorruptStream, InvalidTar, LimitExceeded
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import codec_version, sniff
+from occystrap_core.streams.reading import reading
 
 
 @dataclass(slots=True)
@@ -66,11 +67,11 @@ class LayerTransfer:
 
     def _tap(self, plan: LayerPlan, task: Task) -> Tap:
         def tap(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-            passing = self.stop.tap(chunks, task)
-            head = next(passing, b"")
-            self._note_wrong_name(plan, sniff(bytes(head[:16])) or Compression.NONE)
-            yield head
-            yield from passing
+            with reading(self.stop.tap(chunks, task)) as passing:
+                head = next(passing, b"")
+                self._note_wrong_name(plan, sniff(bytes(head[:16])) or Compression.NONE)
+                yield head
+                yield from passing
 
         return tap
 
