@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """`@pytest.mark.peer("skopeo", "umoci")` asks for tools by name."""
     for marker in item.iter_markers("peer"):
         peers.require(*marker.args)
+
+
+def pytest_configure() -> None:
+    """Tests of crowds hold both ends of hundreds of connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+@pytest.fixture(autouse=True)
+def no_plugin_of_a_test_is_left() -> Iterator[None]:
+    """Each test that brings a plugin of its own calls it acme."""
+    yield
+    for name in [name for name in sys.modules if name.startswith("acme")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,8 @@ def test_help_learns_summaries_from_plugins_once(
         assert re.search(r"^  sign +put a signature on it$", done.stdout, re.MULTILINE)
         return set(done.stderr.splitlines()[-1].split())
 
-    first, second = modules(), modules()
+    # The bytecode that a first run writes may change the folders that the index looks at.
+    first, _, second = modules(), modules(), modules()
     assert {"pluggy", "acme_sign"} <= first
     assert first.isdisjoint({"stevedore", "importlib.metadata", "httpx", "acme_work"})
     assert not second & (HEAVY | {"acme_sign"})

@@ -54,7 +54,7 @@ class Daemon:
         form = (
             "{{.Repository}}:{{.Tag}} {{.Digest}}" if self.is_podman else "{{.Repository}}:{{.Tag}} {{.Digest}} {{.ID}}"
         )
-        return self.run("images", "--all", "--format", form)
+        return "\n".join(sorted(self.run("images", "--all", "--format", form).splitlines()))
 
 
 def _archive(image: BuiltImage, name: str) -> bytes:

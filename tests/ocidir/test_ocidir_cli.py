@@ -61,7 +61,6 @@ def test_a_filter_into_the_directory_it_reads_from_takes_effect(run: Run, tmp_pa
     [
         ("ocidir://nowhere", "dir://out", 3, "source: nowhere does not exist"),
         ("dir://nowhere", "dir://out", 3, "source: nowhere does not exist"),
-        ("sample://", "dir://out?expand=true", 2, "'expand' belongs to another output"),
         ("sample://", "ocidir://out:-x", 2, "cannot be a name in an image layout"),
         ("sample://", "ocidir://out?kompression=zstd", 2, "did you mean 'compression'?"),
         ("sample://", "ocidir://file", 2, "destination: file is not a directory"),
