@@ -81,7 +81,7 @@ def test_a_turn_that_comes_while_a_layer_arrives_is_taken(tmp_path):
     output.put_blob([built.layers[2].tar], Slot(2))
     for document in (built.config, built.manifest):
         output.put_document(document)
-    output.commit(built.root)
+    output.commit(built.root).evidence.close()
     assert (tmp_path / "out/rootfs/etc/a").read_text() == "2"
 
 
