@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.settings import Settings
@@ -70,6 +70,13 @@ class Staged(Protocol):
     """A blob that is at the destination without a name yet; each output has its own kind."""
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """Something that keeps files open."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What commit() made: enough to find it again and to verify it.
@@ -78,7 +85,8 @@ class Receipt:
     plugin's own, handed to its verifiers and shown in the JSON result: plain JSON values.
     `settings` are what it must be opened with where those of the run do not do: a login of
     the destination's own, which no URI and no JSON may show. `evidence` is for the plugin's own
-    verifiers, of a destination that no source reads: nobody else reads it back then.
+    verifiers, of a destination that no source reads: nobody else reads it back then. What can be
+    closed of it is, when the verifiers are done.
     """
 
     scheme: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.filter import FilterReport, StageLayer
-from occystrap_core.contracts.output import Output, OutputContext, Receipt
+from occystrap_core.contracts.output import Closable, Output, OutputContext, Receipt
 from occystrap_core.contracts.verifier import Written, WrittenImage
 from occystrap_core.engine.assemble import AssembledImage, assemble_image, assemble_index
 from occystrap_core.engine.at_a_time import layers_written_at_a_time
@@ -44,7 +45,8 @@ def process(request: Request) -> Outcome:
         raise
     checked = run.judged.outcome(run.documents, run.assembled.values()) if run.judged else None
     written = time.monotonic()
-    findings = run_verifiers(request, run.written(receipt)) if request.depth else ()
+    with _kept_until_verified(receipt):
+        findings = run_verifiers(request, run.written(receipt)) if request.depth else ()
     return Outcome(
         receipt=receipt,
         images=tuple(run.assembled.values()),
@@ -56,6 +58,15 @@ def process(request: Request) -> Outcome:
         verified=bool(request.depth),
         check=checked,
     )
+
+
+@contextmanager
+def _kept_until_verified(receipt: Receipt) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if isinstance(receipt.evidence, Closable):
+            receipt.evidence.close()
 
 
 def _open_destination(request: Request, tree: Image | Index) -> Output:

@@ -186,7 +186,8 @@ class MountsOutput:
 
     def _evidence(self) -> Evidence:
         records = [self._layers[position].record for position in sorted(self._layers)]
-        return Evidence(LayeredRecord(records), owners=True, xattrs=not self._total().xattrs_skipped)
+        xattrs = not self._total().xattrs_skipped
+        return Evidence(LayeredRecord(records), owners=True, xattrs=xattrs, kept=tuple(self._records))
 
 
 def is_mounts(directory: Path) -> bool:

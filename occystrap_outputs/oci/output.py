@@ -81,7 +81,8 @@ class BundleOutput:
         for warning in report.warnings():
             _log.warning("%s: %s", self._path, warning)
         assert self._record is not None
-        evidence = Evidence(self._record, owners=self._unpacker().sets_owners, xattrs=not report.xattrs_skipped)
+        owners, xattrs = self._unpacker().sets_owners, not report.xattrs_skipped
+        evidence = Evidence(self._record, owners, xattrs, kept=(self._record,))
         uri = f"oci://{quote(str(self._path.absolute()))}"
         return Receipt("oci", uri, self._name, root, {"path": str(self._path.absolute())}, evidence=evidence)
 

@@ -122,11 +122,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a tree is held to: the record, and what could not be set where it was unpacked."""
+    """What a tree is held to: the record, and what could not be set where it was unpacked.
+
+    `kept` are the records that are on disk as long as they may be needed.
+    """
 
     record: Iterable[Said]
     owners: bool
     xattrs: bool
+    kept: tuple[Record, ...] = ()
+
+    def close(self) -> None:
+        for record in self.kept:
+            record.close()
 
 
 def fragments_of(raw: bytes) -> array[int]:
