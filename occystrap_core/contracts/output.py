@@ -31,6 +31,8 @@ class OutputTraits:
     `holds_indexes`: whether more than one image fits. `holds_artifacts`: whether blobs that
     are not tar layers fit. `file`: the one file that commit() replaces. `changed`: what a layer
     that a filter changed is stored as, where that is not what it was stored as before.
+    `any_order`: whether each blob finds its place as it comes, named by its digest; where they
+    stand in manifest order, one that comes before its turn has to be put aside.
     """
 
     compressions: tuple[Compression, ...]
@@ -40,6 +42,7 @@ class OutputTraits:
     holds_artifacts: bool = True
     file: Path | None = None
     changed: Compression | None = None
+    any_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ class MemoryOutput:
         fail_at: str = "",
         fail_after: int = 0,
     ) -> None:
-        self.traits = OutputTraits(compressions, convert, family, holds_indexes, holds_artifacts, file)
+        self.traits = OutputTraits(compressions, convert, family, holds_indexes, holds_artifacts, file, any_order=True)
         self.store = MemoryStore() if store is None else store
         self.layers: dict[int, SealedLayer] = {}
         self.aborted = False

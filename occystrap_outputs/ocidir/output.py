@@ -46,6 +46,7 @@ class LayoutOutput:
             compressions=(Compression.GZIP, Compression.ZSTD, Compression.NONE),
             convert=options.compression or context.settings.compression,
             family=None if options.format is LayoutFormat.SOURCE else Family.OCI,
+            any_order=True,
         )
 
     def cannot_modify_reason(self) -> str:

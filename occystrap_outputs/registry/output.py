@@ -137,9 +137,9 @@ def _traits(options: RegistryOutputOptions, settings: Settings) -> OutputTraits:
     if options.format is Family.DOCKER:
         if convert is Compression.ZSTD:
             raise OptionError("option 'format': docker has no zstd layers", hint="leave it out, or choose format=oci")
-        return OutputTraits((Compression.GZIP, Compression.NONE), convert, Family.DOCKER)
+        return OutputTraits((Compression.GZIP, Compression.NONE), convert, Family.DOCKER, any_order=True)
     family = Family.OCI if convert is Compression.ZSTD else options.format
-    return OutputTraits((Compression.GZIP, Compression.ZSTD, Compression.NONE), convert, family)
+    return OutputTraits((Compression.GZIP, Compression.ZSTD, Compression.NONE), convert, family, any_order=True)
 
 
 def _mountable_from(context: OutputContext, registry: str, repository: str) -> str:
