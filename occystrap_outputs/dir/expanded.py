@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,11 @@ from occystrap_core.kit.docker_directory.catalog import CATALOG_FILE
 from occystrap_core.kit.rootfs.extractor import Extractor
 from occystrap_core.kit.rootfs.report import Report
 from occystrap_core.kit.rootfs.workplace import Workplace
+from occystrap_core.model.errors import UsageError
 
 _log = logging.getLogger(__name__)
+_OURS = re.compile(r"[0-9a-f]{64}(\.json)?|\.occystrap.*|\..*\.occystrap-partial")
+"""What runs leave, or hide while they are at work, before there is a catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,19 @@ def directory_of(manifest_file: str) -> str:
     return manifest_file.removesuffix(".json")
 
 
-def workplace(folder: Path, name: str) -> Workplace:
+def require_room(folder: Path, *, overwrite: bool) -> None:
+    """A root file system is not unpacked beside files of somebody else."""
+    if overwrite or not folder.is_dir():
+        return
+    names = {found.name for found in folder.iterdir()}
+    if CATALOG_FILE not in names and not all(map(_OURS.fullmatch, names)):
+        hint = "name another directory, or add overwrite=true to write beside what is there"
+        raise UsageError(f"{folder} is not empty", hint=hint)
+
+
+def workplace(folder: Path, name: str, *, overwrite: bool) -> Workplace:
     """Where a tree is made. One that is there is replaced where the folder holds images of ours."""
-    return Workplace(folder / name, lambda _: (folder / CATALOG_FILE).is_file())
+    return Workplace(folder / name, lambda _: (folder / CATALOG_FILE).is_file(), overwrite=overwrite)
 
 
 def expand(place: Workplace, layers: Iterable[Iterable[Chunk]]) -> Expanded:

@@ -23,7 +23,7 @@ from occystrap_core.model.errors import UsageError
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import MANIFESTS, Compression
-from occystrap_outputs.dir.expanded import directory_of, expand, workplace
+from occystrap_outputs.dir.expanded import directory_of, expand, require_room, workplace
 from occystrap_outputs.dir.plugin import DirectoryOutputOptions
 
 
@@ -39,8 +39,9 @@ class DirectoryOutput:
         _require_room(self._folder)
         self._unique_names = options.unique_names
         self._expand = options.expand
-        if options.expand and self._path.is_dir() and not options.unique_names:
-            workplace(self._path, directory_of(MANIFEST_FILE))
+        self._overwrite = options.overwrite
+        if options.expand:
+            self._require_room_for_a_tree()
         self._name = ImageName(context.source_name.repository or "unknown", context.source_name.tag or "latest")
         self._short_name, self._full_name = _listed_names(self._name, context.source_origin)
         self._present = CheckedFiles(self._folder)
@@ -84,7 +85,7 @@ class DirectoryOutput:
         with exclusively(self._path):
             catalog, listed, file = self._chosen()
             if self._expand:
-                place = workplace(self._path, directory_of(file))
+                place = workplace(self._path, directory_of(file), overwrite=self._overwrite)
                 details["expanded"] = expand(place, self._layers(manifest)).to_json()
             self._list(catalog, listed, file, manifest)
         self._staging.close()
@@ -98,6 +99,11 @@ class DirectoryOutput:
 
     def abort(self) -> None:
         self._staging.abandon()
+
+    def _require_room_for_a_tree(self) -> None:
+        require_room(self._path, overwrite=self._overwrite)
+        if self._path.is_dir() and not self._unique_names:
+            workplace(self._path, directory_of(MANIFEST_FILE), overwrite=self._overwrite)
 
     def _keep(self, staged: Staged, digest: Digest, name: str) -> None:
         assert isinstance(staged, StagedFile)

@@ -12,6 +12,7 @@ from occystrap_core.contracts import OutputSpec, VerifierSpec, hookimpl, option
 class DirectoryOutputOptions:
     unique_names: bool = option(False, help="one manifest file for each image, so that several fit")
     expand: bool = option(False, help="unpack the image's root file system as well")
+    overwrite: bool = option(False, help="unpack it beside somebody else's files, and over what has its name")
 
 
 @hookimpl
@@ -21,7 +22,7 @@ def occystrap_outputs() -> Iterable[OutputSpec]:
         summary="a directory with the files of a docker-save archive; layers are shared between images",
         implementation="occystrap_outputs.dir.output:DirectoryOutput",
         options=DirectoryOutputOptions,
-        grammar="dir://PATH[?unique_names=true&expand=true]",
+        grammar="dir://PATH[?unique_names=true&expand=true&overwrite=true]",
         aliases=("directory",),
     )
 

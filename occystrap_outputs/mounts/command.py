@@ -10,7 +10,7 @@ from occystrap_core.cli.session import Session, pass_session
 from occystrap_core.kit.rootfs.overlay import ROOTFS, mounted_at, require_root, unmount_overlay
 from occystrap_core.kit.rootfs.workplace import remove_tree
 from occystrap_core.model.errors import NotFound
-from occystrap_outputs.mounts.output import is_mounts
+from occystrap_outputs.mounts.contents import is_mounts
 
 
 @click.command()

@@ -16,10 +16,8 @@ from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt
 from occystrap_core.kit.rootfs.extractor import Extractor
 from occystrap_core.kit.rootfs.inherit import inherit
 from occystrap_core.kit.rootfs.overlay import (
-    LINKS,
     ROOTFS,
     UPPER,
-    WORK,
     mount_overlay,
     mounted_at,
     require_root,
@@ -38,10 +36,9 @@ from occystrap_core.model.document import Document
 from occystrap_core.model.errors import UsageError
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
+from occystrap_outputs.mounts.contents import EMPTY, IMAGE_CONFIG, LAYER, RUNTIME_CONFIG, is_mounts
 from occystrap_outputs.mounts.plugin import MountOptions
 
-RUNTIME_CONFIG, IMAGE_CONFIG = "config.json", "container-config.json"
-LAYER = "layer"
 _log = logging.getLogger(__name__)
 
 
@@ -190,13 +187,7 @@ class MountsOutput:
         return Evidence(LayeredRecord(records), owners=True, xattrs=xattrs, kept=tuple(self._records))
 
 
-def is_mounts(directory: Path) -> bool:
-    """Whether this is what an earlier run left here, taken down."""
-    names = {found.name for found in directory.iterdir()}
-    return {LINKS, ROOTFS, UPPER, WORK, RUNTIME_CONFIG, IMAGE_CONFIG} <= names
-
-
 def _empty_layer(target: Path) -> Path:
     """An overlay needs a lower directory even for an image without layers."""
-    (target / "empty").mkdir()
-    return Path("empty")
+    (target / EMPTY).mkdir()
+    return Path(EMPTY)

@@ -13,7 +13,7 @@ from occystrap_core.kit.rootfs.comparison import differences, first
 from occystrap_core.kit.rootfs.overlay import LINKS, ROOTFS, mounted_at
 from occystrap_core.kit.rootfs.record import Evidence
 from occystrap_core.model import strict_json
-from occystrap_outputs.mounts.output import IMAGE_CONFIG, RUNTIME_CONFIG
+from occystrap_outputs.mounts.contents import IMAGE_CONFIG, RUNTIME_CONFIG
 
 MOUNT, ROOTFS_CHECK = "verify.mount", "verify.rootfs"
 

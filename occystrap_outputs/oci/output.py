@@ -27,6 +27,9 @@ from occystrap_core.model.media_types import Compression
 from occystrap_outputs.oci.plugin import BundleOptions
 
 ROOTFS, RUNTIME_CONFIG, IMAGE_CONFIG = "rootfs", "config.json", "container-config.json"
+_BLOBS = "blobs"
+"""Occystrap 0.4 left it behind, with nothing in it but `sha256`."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -119,5 +122,7 @@ class BundleOutput:
 
 def is_bundle(directory: Path) -> bool:
     """Whether this is what an earlier run, or occystrap 0.4, wrote here: nobody else's files are lost then."""
-    names = {found.name for found in directory.iterdir() if found.name != "blobs"}
+    names = {found.name for found in directory.iterdir()}
+    if not any((directory / _BLOBS).glob("*/*")):
+        names.discard(_BLOBS)
     return names == {ROOTFS, RUNTIME_CONFIG, IMAGE_CONFIG}

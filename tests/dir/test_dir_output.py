@@ -165,7 +165,7 @@ class TestRefusals:
     def test_somebody_elses_directory_is_not_replaced_by_a_tree(self, tmp_path: Path) -> None:
         (tmp_path / "out/manifest").mkdir(parents=True)
         (tmp_path / "out/manifest/mine").write_bytes(b"")
-        with pytest.raises(UsageError, match="manifest is not empty"):
+        with pytest.raises(UsageError, match="out is not empty"):
             destination(f"dir://{tmp_path}/out?expand=true", CONTEXT)
 
     def test_a_file_is_no_directory(self, tmp_path: Path) -> None:

@@ -1,0 +1,22 @@
+"""What mounts:// leaves in a directory, and how such a directory is told from others."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from occystrap_core.kit.rootfs.overlay import LINKS, ROOTFS, UPPER, WORK
+
+RUNTIME_CONFIG, IMAGE_CONFIG = "config.json", "container-config.json"
+LAYER, EMPTY = "layer", "empty"
+_ALWAYS = {ROOTFS, UPPER, WORK, RUNTIME_CONFIG, IMAGE_CONFIG}
+_SOMETIMES = {LINKS, EMPTY, "catalog.json", "manifest.json"}
+"""The last two are those of occystrap 0.4, which had no `LINKS`."""
+
+_OF_LAYERS = re.compile(r"[0-9a-f]{64}([0-9a-f]{64})?")
+
+
+def is_mounts(directory: Path) -> bool:
+    """Whether this is what an earlier run, or occystrap 0.4, left here, and nothing of anybody else."""
+    names = {found.name for found in directory.iterdir()}
+    return names >= _ALWAYS and all(map(_OF_LAYERS.fullmatch, names - _ALWAYS - _SOMETIMES))
