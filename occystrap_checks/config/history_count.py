@@ -19,7 +19,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         severity=Severity.ERROR,
         needs=Needs.DOCUMENTS,
         why="`docker history`, squashing and rebasing pair steps and layers by position, and name the wrong layers "
-        "where the numbers differ.",
+        "where the numbers differ; `docker history` fails where there are more steps than layers. Engines run such an "
+        "image, but no builder makes one, so that it is an error, as it was in Occystrap 0.4.",
         example="A tool that appended a layer to an image and no step to its history.",
         remedy='Add a step for each layer, and "empty_layer": true to steps without one; or leave the history out.',
     )

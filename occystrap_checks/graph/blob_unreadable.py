@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_checks.graph.unread import UNREAD
+from occystrap_checks.graph.unread import UNREAD, broke_off
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -46,7 +46,7 @@ class Unreadable(LayerExamination):
 
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         damage = facts.damage
-        if not isinstance(damage, UNREAD):
+        if not isinstance(damage, UNREAD) or broke_off(facts):  # of that speaks the rule layer-seekable
             return ()
         if isinstance(damage, NotFound) and self._is_known_to_miss(facts.layer):
             return ()

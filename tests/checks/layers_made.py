@@ -18,7 +18,7 @@ from tests.checks.rules import outcome, rules
 FAMILIES = tuple(
     f"occystrap_checks.{family}." for family in ("compression", "tar", "whiteouts", "filesystem", "layers")
 )
-BLOB_RULES = ("blob-digest", "blob-size", "blob-missing", "blob-unreadable")
+BLOB_RULES = ("blob-digest", "blob-size", "blob-missing", "blob-unreadable", "layer-seekable")
 TAR = layer_tar(directory("etc"), file("etc/motd", "hello"))
 GZIP, ZSTD, PLAIN = OCI_LAYER + "+gzip", OCI_LAYER + "+zstd", OCI_LAYER
 

@@ -109,7 +109,7 @@ class TestWrongBlobs:
 
     def test_a_broken_connection(self) -> None:
         source = MemoryInput(self.IMAGE, fail_after={self.DESCRIPTOR.digest: 20})
-        assert told(source) == [("blob-unreadable", "error")]
+        assert told(source) == [("layer-seekable", "error")]
 
     def test_a_blob_that_is_not_there(self) -> None:
         source = MemoryInput(self.IMAGE)

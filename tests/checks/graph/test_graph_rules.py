@@ -413,10 +413,18 @@ def test_a_layer_behind_urls_may_be_missing() -> None:
 @pytest.mark.parametrize("error", [TransferError("the connection was lost"), AccessDenied("no"), NotFound("gone")])
 def test_a_layer_that_cannot_be_read_is_told_from_one_that_is_damaged(error: OccystrapError) -> None:
     base = image()
-    source = MemoryInput(base, fail_after={base.layers[0].descriptor.digest: 10}, error=error)
+    source = MemoryInput(base, fail_after={base.layers[0].descriptor.digest: 0}, error=error)
     findings = found(source)
     assert [each.check for each in findings] == ["blob-unreadable"]
     assert error.message in findings[0].message
+
+
+def test_a_layer_that_breaks_off_is_told_from_one_that_cannot_be_read_at_all() -> None:
+    base = image()
+    source = MemoryInput(base, fail_after={base.layers[0].descriptor.digest: 10}, error=TransferError("timed out"))
+    findings = found(source)
+    assert [(each.check, each.severity) for each in findings] == [("layer-seekable", E)]
+    assert "breaks off after 10 bytes: timed out" in findings[0].message
 
 
 def test_a_source_without_documents_gets_an_error_and_a_word_about_the_rules_that_did_not_run() -> None:
