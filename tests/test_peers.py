@@ -76,3 +76,10 @@ def test_a_missing_peer_skips_or_fails_as_told(tmp_path, forbidden, outcome):
     )
     assert outcome in done.stdout
     assert "no-such-tool is not installed" in done.stdout
+
+
+def test_an_optional_peer_is_never_demanded(monkeypatch):
+    monkeypatch.setenv("OCCYSTRAP_REQUIRE_PEERS", "1")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(pytest.skip.Exception, match="crane is not installed"):
+        peers.require("crane")

@@ -20,7 +20,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         severity=Severity.ERROR,
         needs=Needs.DOCUMENTS,
         why="The config says what to run and what the layers unpack to; a manifest that does not name one by digest "
-        "cannot be run.",
+        "cannot be run. An artifact is not run, but must name the empty config: a warning.",
         example='A manifest without "config", or with a config that has no "digest".',
         remedy="Build or push the image again; a manifest cannot be repaired without changing its digest.",
     )
@@ -33,6 +33,13 @@ class ConfigDescriptor(Examination):
             return ()
         config = as_object(manifest.get("config"))
         if not config.get("digest"):
-            return (Remark("the manifest does not say the digest of its config"),)
+            return (_missing(image),)
         digest, size = shown(config["digest"]), shown(config.get("size"))
         return (Remark(f"the config is {digest} ({size} bytes)", severity=Severity.INFO),)
+
+
+def _missing(image: ImageUnderCheck) -> Remark:
+    """Nobody runs an artifact: what it lacks is a form that the specification asks for."""
+    if image.is_artifact:
+        return Remark("the artifact names no config, where the empty one belongs", severity=Severity.WARNING)
+    return Remark("the manifest does not say the digest of its config")
