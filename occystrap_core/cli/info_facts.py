@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from occystrap_core.cli.info_referrers import ReferrersFound, child_facts
 from occystrap_core.cli.inspecting import Inspected, inspecting
 from occystrap_core.cli.rendering import without_credentials
 from occystrap_core.cli.session import Session
@@ -12,7 +13,7 @@ from occystrap_core.engine.documents import children_of, read_manifest_or_index
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import attributed
-from occystrap_core.model.image import ATTESTED_DIGEST, Image
+from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.media_types import INDEXES, Compression, layer_compression
 
@@ -33,6 +34,7 @@ def facts_of(session: Session, source: str, *, sizes: bool) -> list[Facts]:
     with inspecting(session, source) as inspected:
         listed = _listed(inspected)
         measured = _measured(session, inspected) if sizes else {}
+        referrers = ReferrersFound(session, inspected, listed)
         return [
             {
                 **_named(inspected),
@@ -41,6 +43,7 @@ def facts_of(session: Session, source: str, *, sizes: bool) -> list[Facts]:
                 "version": VERSION,
                 "source": without_credentials(source),
                 **_beyond(image, listed),
+                **referrers.of(image),
             }
             for image in inspected.images
         ]
@@ -144,25 +147,12 @@ def _config(config: Mapping[str, Any]) -> Facts:
 
 def _beyond(image: Image, listed: Sequence[Descriptor]) -> Facts:
     """The image among others: what an index or a registry knows of it."""
-    digest = str(image.descriptor.digest)
     return {
-        "digest": digest,
+        "digest": str(image.descriptor.digest),
         "artifact_type": image.manifest.json.get("artifactType") if image.is_artifact else None,
         "annotations": _object(image.manifest.json.get("annotations")),
         "platform": str(image.platform) if image.platform else None,
-        "platforms": [_child(child) for child in listed if child.platform and not child.platform.is_unknown],
-        "referrers": [_child(child) for child in listed if child.annotations.get(ATTESTED_DIGEST) == digest],
-    }
-
-
-def _child(child: Descriptor) -> Facts:
-    return {
-        "platform": str(child.platform) if child.platform and not child.platform.is_unknown else None,
-        "digest": str(child.digest),
-        "size": child.size,
-        "media_type": child.media_type,
-        "artifact_type": child.extra.get("artifactType"),
-        "annotations": dict(child.annotations),
+        "platforms": [child_facts(child) for child in listed if child.platform and not child.platform.is_unknown],
     }
 
 

@@ -104,7 +104,7 @@ def _around(facts: Facts) -> Iterator[str]:
 
 def _referrer(referrer: Facts) -> str:
     kind = referrer["artifact_type"] or referrer["annotations"].get("vnd.docker.reference.type") or ""
-    return f"{referrer['digest']} {kind}".rstrip()
+    return f"{kind or 'unknown'}  {referrer['digest']}"
 
 
 def _block(title: str, lines: list[Any]) -> list[str]:

@@ -157,3 +157,8 @@ def _malformed(text: str, part: str, what: str, rule: str) -> UsageError:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 300 else f"{text[:300]}…")
+
+
+def referrers_tag(digest: Digest) -> str:
+    """The tag under which clients keep the list of what refers to a manifest, where a registry keeps none."""
+    return f"{digest.algorithm[:32]}-{digest.hex[:64]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.address import Address
 from occystrap_core.contracts.input import Chunk, InputTraits
@@ -11,8 +12,12 @@ from occystrap_core.kit.oci_layout.image_name import image_name
 from occystrap_core.kit.oci_layout.layout import Layout
 from occystrap_core.kit.oci_layout.target import LayoutTarget
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.image import ImageName
 from occystrap_inputs.ocidir.plugin import LayoutInputOptions
+
+if TYPE_CHECKING:
+    from occystrap_core.contracts.referrers import Referrers
 
 
 class LayoutInput:
@@ -38,6 +43,9 @@ class LayoutInput:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         return self._layout.has_blob(descriptor)
+
+    def referrers(self, digest: Digest) -> Referrers:
+        return self._layout.referrers(digest)
 
     def close(self) -> None:
         """Nothing stays open between two calls."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
 from occystrap_core.kit.distribution.client import RegistryClient
 from occystrap_core.kit.distribution.retry import Traffic
 from occystrap_core.kit.distribution.target import Target
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import NotFound
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.media_types import INDEXES, MANIFESTS
 from occystrap_core.model.platform import Platform
 from occystrap_inputs.registry.plugin import RegistryInputOptions
+
+if TYPE_CHECKING:
+    from occystrap_core.contracts.referrers import Referrers
 
 
 class RegistryInput:
@@ -56,6 +61,9 @@ class RegistryInput:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         return self.client.has_blob(descriptor.digest)
+
+    def referrers(self, digest: Digest) -> Referrers:
+        return self.client.referrers(digest)
 
     def interrupt(self) -> None:
         self.client.interrupt()

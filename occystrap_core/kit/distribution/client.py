@@ -23,11 +23,12 @@ from occystrap_core.kit.distribution.session import Ask, Session
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import DigestMismatch, NotFound, OccystrapError, OptionError
-from occystrap_core.model.reference import Reference
+from occystrap_core.model.reference import Reference, referrers_tag
 from occystrap_core.model.strict_json import MAX_BYTES
 
 _log = logging.getLogger(__name__)
 if TYPE_CHECKING:
+    from occystrap_core.contracts.referrers import Referrers
     from occystrap_core.kit.distribution.upload import Content, Upload
 
 PULL, PUSH = "pull", "pull,push"
@@ -63,6 +64,7 @@ class RegistryClient:
         self._scopes = (_scope(reference.repository, actions),)
         self._turn = _turns(access.max_transfers)
         self._mounts = True
+        self._tells_referrers = True
 
     @property
     def traffic(self) -> Traffic:
@@ -85,6 +87,19 @@ class RegistryClient:
                 return claimed_digest(response.headers)
         except NotFound:
             return None
+
+    def referrers(self, digest: Digest) -> Referrers:
+        """What refers to a manifest, by the API for it or, where there is none, by the tag that clients keep."""
+        from occystrap_core.kit.distribution.referrers import ReferrersQuery
+
+        query = ReferrersQuery(
+            self._session, self._repository, self._manifest_ask("GET", referrers_tag(digest)), digest
+        )
+        found = query.by_api() if self._tells_referrers else None
+        if found is None:
+            self._tells_referrers = False
+            return query.by_tag()
+        return found
 
     def put_manifest(self, document: Document, wanted: str) -> None:
         """Store a manifest or index under a tag or digest."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from occystrap_core.contracts.referrers import Referrers
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.members import Member
 from occystrap_core.kit.oci_layout.index import LayoutIndex
 from occystrap_core.kit.oci_layout.names import blob_file
+from occystrap_core.kit.oci_layout.referrers import referrers_among
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import NotFound
 
 
@@ -26,6 +29,9 @@ class LayoutContent:
         if descriptor.digest == self._index.document.digest:
             return self._index.document.raw
         return self._archive.content(self.blob(descriptor))
+
+    def referrers(self, digest: Digest) -> Referrers:
+        return referrers_among(self._index.entries, self.document, digest)
 
     def blob(self, descriptor: Descriptor) -> Member:
         member = self._archive.members.blob(blob_file(descriptor.digest))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.kit.folder.beneath import Folder
@@ -16,6 +17,9 @@ from occystrap_core.model import strict_json
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidImage, NotFound
+
+if TYPE_CHECKING:
+    from occystrap_core.contracts.referrers import Referrers
 
 _VERSION = re.compile(r"1\.\d+\.\d+")
 
@@ -62,6 +66,11 @@ class Layout:
         except NotFound:
             return False
         return True
+
+    def referrers(self, digest: Digest) -> Referrers:
+        from occystrap_core.kit.oci_layout.referrers import referrers_among
+
+        return referrers_among(self.index.entries, self.document, digest)
 
     def _unlisted(self, digest: Digest) -> Descriptor:
         """A manifest below one of the listed indexes, or one that lost its name; its body tells the type."""
