@@ -100,7 +100,7 @@ def test_sarif_names_rules_levels_and_places() -> None:
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["level"] in ("error", "warning", "note")
-        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "tar://app.tar"
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "app.tar"
     [error] = [result for result in run["results"] if result["level"] == "error"]
     assert [each["kind"] for each in error["locations"][0]["logicalLocations"]] == ["manifest", "layer", "entry"]
 

@@ -11,6 +11,9 @@ from occystrap_core.contracts.finding import Finding, Severity
 from occystrap_core.contracts.specs import CheckSpec
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_WHOLE = {"startLine": 1}
+"""Services want a line; an image has none, and gets the first."""
+
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
@@ -23,7 +26,8 @@ def render(report: CheckReport) -> str:
         "rules": [_rule(spec) for spec in rules],
     }
     results = [_result(report, finding, index[finding.check]) for finding in report.findings]
-    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    about = {"source": report.source, "mode": report.mode}
+    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints", "properties": about}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
@@ -43,7 +47,9 @@ def _result(report: CheckReport, finding: Finding, rule: int) -> dict[str, Any]:
     if where.layer is not None:
         names.insert(1, ("layer", str(where.layer + 1)))
     logical = [{"kind": kind, "name": name, "fullyQualifiedName": name} for kind, name in names if name]
-    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": _uri(report.source)}}}
+    location: dict[str, Any] = {
+        "physicalLocation": {"artifactLocation": {"uri": _path(report.source)}, "region": _WHOLE}
+    }
     if logical:
         location["logicalLocations"] = logical
     return {
@@ -61,7 +67,11 @@ def _fingerprint(finding: Finding) -> str:
     return f"{finding.check}:{finding.where.layer}:{finding.where.entry}"
 
 
-def _uri(source: str) -> str:
+def _path(source: str) -> str:
+    """The source without its scheme and options: code scanning services take the URIs of a report for paths
+    in a repository, and refuse a whole report for a scheme that they do not know."""
     from urllib.parse import quote
 
-    return quote(source, safe="/:@+%~._-[]")
+    path = source.partition("://")[2].partition("?")[0].lstrip("/") or source
+    first, slash, rest = path.partition("/")
+    return quote(first, safe="@+~._-[]") + slash + quote(rest, safe="/:@+~._-[]")
