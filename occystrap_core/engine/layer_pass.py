@@ -17,16 +17,24 @@ from dataclasses import dataclass, replace
 from itertools import chain as joined
 from typing import TypeVar
 
-from occystrap_core.contracts.filter import StageLayer
 from occystrap_core.contracts.input import Chunk, Input
 from occystrap_core.contracts.output import Output, Slot, Staged
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.chain import Chain, FirstChange, OpenFilter, Step, begin
 from occystrap_core.engine.layer_plan import LayerPlan
+from occystrap_core.engine.sealing import (
+    Made,
+    PassResult,
+    algorithm_of,
+    require_diff_id,
+    sealed_as_it_lies,
+    sealed_as_made,
+    stages_of,
+)
 from occystrap_core.model.descriptor import Descriptor
-from occystrap_core.model.digest import USUAL_ALGORITHM, Digest
-from occystrap_core.model.errors import DigestMismatch, attributed
-from occystrap_core.model.layer import LayerStats, SealedLayer
+from occystrap_core.model.digest import USUAL_ALGORITHM
+from occystrap_core.model.errors import attributed
+from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import deflate, inflate, sniff
 from occystrap_core.streams.relay import relay
@@ -42,14 +50,6 @@ Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
 Beside = Callable[[LayerPlan, Iterable[Chunk], Descriptor | None], contextlib.AbstractContextManager[Iterable[Chunk]]]
 """Wraps the bytes of a blob that go to the destination, for somebody who looks on. Their descriptor
 is None where it is known only at their end."""
-
-
-@dataclass(frozen=True, slots=True)
-class PassResult:
-    """`stages` holds the layer as it left each filter that opened it, by place in the chain."""
-
-    sealed: SealedLayer
-    stages: dict[int, StageLayer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,7 @@ class LayerPass:
     def _copied(self, chunks: Stream) -> SealedLayer:
         """The original blob at the destination; `chunks` stays unread where it is there already."""
         layer, blob = self.plan.layer, self.plan.layer.descriptor
-        size = None
-        if layer.is_tar and self.plan.declared is Compression.NONE and blob.digest.algorithm == self._algorithm:
-            self._require_diff_id(blob.digest)
-            size = blob.size
-        sealed = SealedLayer(layer, layer.diff_id, blob, changed=False, uncompressed_size=size)
+        sealed = sealed_as_it_lies(self.plan)
         with attributed("destination"), contextlib.closing(chunks):
             if self._destination.holds(blob.digest) == blob.size:
                 return replace(sealed, reused=True)
@@ -118,11 +114,11 @@ class LayerPass:
                 del chain, teed
                 again = begin(self.filters, self.plan.layer, self.plan.image)
                 return replace(self, plan=self.plan.changed)._streamed(again, joined(aside.chunks(), blob))
-            self._require_diff_id(source.digest)
+            require_diff_id(self.plan, source.digest)
             sealed = self._copied(aside.chunks()) if self.output else self._unwritten()
             stats = chain.census.stats(source.size, source.size)
             sealed = replace(sealed, uncompressed_size=source.size, stats=stats)
-            return PassResult(sealed, self._stages(chain, sealed, source))
+            return PassResult(sealed, stages_of(self.plan, chain, sealed, source))
 
     def _untouched(self, chain: Chain, blob: Iterable[Chunk]) -> Measured | None:
         with contextlib.closing(self._inflated(blob)) as plain:
@@ -147,33 +143,27 @@ class LayerPass:
     # Streaming
 
     def _streamed(self, steps: tuple[Step, ...], blob: Iterable[Chunk]) -> PassResult:
+        made = self.made(steps, blob)
+        result = sealed_as_made(self.plan, made)
+        with attributed("destination"):
+            self._destination.keep(made.staged, result.sealed.blob, result.sealed)
+        return result
+
+    def made(self, steps: tuple[Step, ...], blob: Iterable[Chunk]) -> Made:
+        """What `blob` becomes, at the destination, without a name yet."""
         chain = Chain(steps, self._measured)
         with contextlib.closing(self._inflated(blob)) as plain:
             source = self._measured(plain)
             result = self._measured(chain.run(source)) if steps else source
             with attributed("destination"):
                 stored, staged = self._stage(result)
-        self._require_diff_id(source.digest)
-        blob_descriptor = replace(
-            self.plan.layer.descriptor, media_type=self.plan.media_type, digest=stored.digest, size=stored.size
-        )
-        sealed = SealedLayer(
-            source=self.plan.layer,
-            diff_id=result.digest,
-            blob=blob_descriptor,
-            changed=result.digest != self.plan.layer.diff_id,
-            uncompressed_size=result.size,
-            stats=chain.census.stats(source.size, result.size) if steps else LayerStats(),
-        )
-        with attributed("destination"):
-            self._destination.keep(staged, blob_descriptor, sealed)
-        return PassResult(sealed, self._stages(chain, sealed, source))
+        return Made(source, result, stored, staged, chain)
 
     def _stage(self, result: Measured) -> tuple[Measured, Staged]:
         slot = Slot(self.plan.order)
         if self.plan.stored_as is Compression.NONE:
             # Blobs that are made here are named as everybody names blobs, whatever the config does.
-            stored = result if self._algorithm == USUAL_ALGORITHM else Measured(result)
+            stored = result if algorithm_of(self.plan) == USUAL_ALGORITHM else Measured(result)
             return stored, self._put(stored, slot)
         with contextlib.closing(deflate(result, self.plan.stored_as, threads=self.threads)) as deflated:
             stored = Measured(deflated)
@@ -203,36 +193,7 @@ class LayerPass:
         return relay(_from_source(_inflated_as_found(blob, self.plan.declared)))
 
     def _measured(self, plain: Iterable[Chunk]) -> Measured:
-        return Measured(plain, self._algorithm)
-
-    @property
-    def _algorithm(self) -> str:
-        """What the config names this layer by."""
-        diff_id = self.plan.layer.diff_id
-        return diff_id.algorithm if diff_id else USUAL_ALGORITHM
-
-    def _require_diff_id(self, found: Digest) -> None:
-        wanted = self.plan.layer.diff_id
-        if wanted is None or found == wanted:
-            return
-        raise DigestMismatch(
-            f"{self.plan} unpacks to {found.short}, the image config says {wanted.short}",
-            side="source",
-            hint="the image is damaged or was built wrongly",
-        )
-
-    def _stages(self, chain: Chain, sealed: SealedLayer, source: Measured) -> dict[int, StageLayer]:
-        changing = [step.position for step in chain.steps if not step.observes]
-        stages = {}
-        for step in chain.steps:
-            if not any(position <= step.position for position in changing):
-                seen, size = self.plan.layer.diff_id, source.size
-            elif step.position in chain.stages:
-                seen, size = chain.stages[step.position].digest, chain.stages[step.position].size
-            else:
-                seen, size = sealed.diff_id, sealed.uncompressed_size or 0
-            stages[step.position] = StageLayer(self.plan.layer, seen, size, seen != self.plan.layer.diff_id)
-        return stages
+        return Measured(plain, algorithm_of(self.plan))
 
 
 def _inflated_as_found(blob: Iterable[Chunk], declared: Compression) -> Iterator[Chunk]:

@@ -15,10 +15,10 @@ from occystrap_core.contracts.verifier import Written, WrittenImage
 from occystrap_core.engine.assemble import AssembledImage, assemble_image, assemble_index
 from occystrap_core.engine.at_a_time import layers_written_at_a_time
 from occystrap_core.engine.chain import OpenFilter
-from occystrap_core.engine.layer_pass import PassResult
 from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.schedule import Stop, run_all
+from occystrap_core.engine.sealing import PassResult
 from occystrap_core.engine.source_tree import read_tree, told_by
 from occystrap_core.engine.transfer import LayerTransfer
 from occystrap_core.engine.verification import run_verifiers

@@ -11,10 +11,11 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import Output
 from occystrap_core.contracts.progress import Task
 from occystrap_core.engine.layer_cache import CachedLayer, recipe_of
-from occystrap_core.engine.layer_pass import Beside, LayerPass, PassResult, Tap
+from occystrap_core.engine.layer_pass import Beside, LayerPass, Tap
 from occystrap_core.engine.layer_plan import LayerPlan
 from occystrap_core.engine.outcome import Request
 from occystrap_core.engine.schedule import Stop
+from occystrap_core.engine.sealing import PassResult
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import CorruptStream, InvalidTar, LimitExceeded, attributed
 from occystrap_core.model.layer import SealedLayer
