@@ -25,6 +25,7 @@ class InputTraits:
     `file`: the one file the image is read from, which a destination must not replace.
     `origin`: `(host, repository)` of a registry, so that the same registry can mount blobs.
     `platform`: the one platform that this source alone was asked for; the global choice else.
+    `remote`: several blobs at a time come faster than one after the other.
     """
 
     reopenable: bool = True
@@ -33,6 +34,7 @@ class InputTraits:
     file: Path | None = None
     origin: tuple[str, str] | None = None
     platform: Platform | None = None
+    remote: bool = False
 
 
 class Input(Protocol):

@@ -21,6 +21,7 @@ from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.engine.sealing import PassResult
 from occystrap_core.engine.source_tree import read_tree, told_by
 from occystrap_core.engine.transfer import LayerTransfer
+from occystrap_core.engine.turns import turns_at
 from occystrap_core.engine.verification import run_verifiers
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
@@ -139,7 +140,11 @@ class _Run:
         workers = layers_written_at_a_time(self.request.source, self.request.settings, plans, filtered, judged)
         stop = Stop(self.request.source, self.output)
         beside = self.judged.beside if self.judged else None
-        transfer = LayerTransfer(self.request, self.output, stop, _threads_each(plans, workers), beside)
+        turns = turns_at(self.output.traits, self.request.settings)
+        if not self.request.source.traits.remote:
+            workers = min(workers, turns.at_once)
+        threads = _threads_each(plans, min(workers, turns.at_once))
+        transfer = LayerTransfer(self.request, self.output, stop, threads, turns, beside)
         results = iter(run_all(transfer.run, plans, workers, stop))
         self.notes.extend(sorted(transfer.notes))
         if self.request.filters:

@@ -34,13 +34,16 @@ class Stop:
         for part in self._parts:
             part.interrupt()
 
+    def require_running(self) -> None:
+        if self._event.is_set():
+            raise Stopped("the run was stopped")
+
     def tap(self, chunks: Iterable[Chunk], task: Task) -> Iterator[Chunk]:
         """Pass chunks on, count them for `task`, and end the stream once the run is stopped."""
-        stopped, advance = self._event.is_set, task.advance
+        require_running, advance = self.require_running, task.advance
         with reading(chunks) as incoming:
             for chunk in incoming:
-                if stopped():
-                    raise Stopped("the run was stopped")
+                require_running()
                 advance(len(chunk))
                 yield chunk
 

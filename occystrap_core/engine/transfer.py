@@ -16,6 +16,7 @@ from occystrap_core.engine.layer_plan import LayerPlan
 from occystrap_core.engine.outcome import Request
 from occystrap_core.engine.schedule import Stop
 from occystrap_core.engine.sealing import PassResult
+from occystrap_core.engine.turns import Turns
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import CorruptStream, InvalidTar, LimitExceeded, attributed
 from occystrap_core.model.layer import SealedLayer
@@ -33,6 +34,7 @@ class LayerTransfer:
     output: Output
     stop: Stop
     threads: int
+    turns: Turns
     beside: Beside | None = None
     notes: list[str] = field(default_factory=list)
     _in_flight: defaultdict[Digest, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
@@ -41,7 +43,7 @@ class LayerTransfer:
     def run(self, plan: LayerPlan) -> PassResult:
         with self._guard:
             one_at_a_time = self._in_flight[plan.layer.descriptor.digest]
-        with one_at_a_time:
+        with one_at_a_time, self.turns.present(plan.order):
             return self._from_cache(plan) or self._passed(plan)
 
     def _passed(self, plan: LayerPlan) -> PassResult:
@@ -68,7 +70,8 @@ class LayerTransfer:
 
     def _tap(self, plan: LayerPlan, task: Task) -> Tap:
         def tap(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-            with reading(self.stop.tap(chunks, task)) as passing:
+            tapped = self.stop.tap(chunks, task)
+            with reading(self.turns.fetched_ahead(tapped, plan.order, self.stop.require_running)) as passing:
                 head = next(passing, b"")
                 self._note_wrong_name(plan, sniff(bytes(head[:16])) or Compression.NONE)
                 yield head

@@ -30,7 +30,7 @@ class RegistryInput:
         self.reference = target.reference
         self.client = RegistryClient(target.reference, target.access(options, settings))
         origin = (self.reference.registry.lower(), self.reference.repository)
-        self.traits = InputTraits(origin=origin, platform=_platform(options, settings.platform))
+        self.traits = InputTraits(origin=origin, platform=_platform(options, settings.platform), remote=True)
         self._root: tuple[Document, Descriptor] | None = None
 
     @property
