@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from occystrap_core.cli.info_referrers import ReferrersFound, child_facts
 from occystrap_core.cli.inspecting import Inspected, inspecting
-from occystrap_core.cli.rendering import without_credentials
+from occystrap_core.cli.rendering import plural, without_credentials
 from occystrap_core.cli.session import Session
 from occystrap_core.engine.documents import children_of, read_manifest_or_index
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import attributed
+from occystrap_core.model.errors import OccystrapError, attributed
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.media_types import INDEXES, Compression, layer_compression
 
 if TYPE_CHECKING:
     from occystrap_core.engine.layer_sizes import LayerSize
+    from occystrap_core.engine.source_tree import Unread
 
 Facts = dict[str, Any]
-Sizes = Mapping[Digest, "LayerSize"]
+Sizes = Mapping[Digest, "LayerSize | OccystrapError"]
 
 VERSION = 1
 """The version of the shape. Keys are added, never renamed."""
@@ -30,8 +31,8 @@ _ESTARGZ_SIZE = "io.containers.estargz.uncompressed-size"
 
 
 def facts_of(session: Session, source: str, *, sizes: bool) -> list[Facts]:
-    """One object for each image that was asked for."""
-    with inspecting(session, source) as inspected:
+    """One object for each image that was asked for; one that could not be read has an `error`."""
+    with inspecting(session, source, tolerant=True) as inspected:
         listed = _listed(inspected)
         measured = _measured(session, inspected) if sizes else {}
         referrers = ReferrersFound(session, inspected, listed)
@@ -40,13 +41,23 @@ def facts_of(session: Session, source: str, *, sizes: bool) -> list[Facts]:
                 **_named(inspected),
                 **_manifest(image, measured),
                 **({} if image.is_artifact else _config(image.config.json)),
-                "version": VERSION,
-                "source": without_credentials(source),
+                **_versioned(source),
                 **_beyond(image, listed),
                 **referrers.of(image),
             }
-            for image in inspected.images
+            if isinstance(image, Image)
+            else {**_named(inspected), "error": str(image.error), **_versioned(source), **_unread(image)}
+            for image in inspected.wanted
         ]
+
+
+def troubles_of(images: Sequence[Facts]) -> Iterator[str]:
+    """What could not be told, in a sentence each."""
+    if broken := sum("error" in facts for facts in images):
+        yield f"{broken} of {plural(len(images), 'image')} could not be read"
+    layers = {layer["digest"] for facts in images for layer in facts.get("layers", ()) if "error" in layer}
+    if layers:
+        yield f"{plural(len(layers), 'layer')} could not be read"
 
 
 def _measured(session: Session, inspected: Inspected) -> Sizes:
@@ -61,7 +72,7 @@ def _listed(inspected: Inspected) -> list[Descriptor]:
     """Everything that the source's index lists, whichever images were asked for."""
     with attributed("source"):
         root = inspected.source.root()
-    if isinstance(inspected.tree, Image) and inspected.tree.descriptor.digest == root.digest:
+    if [each.descriptor.digest for each in inspected.wanted] == [root.digest]:
         return []
     document = read_manifest_or_index(inspected.source, root)
     return children_of(document, "index") if document.media_type in INDEXES else []
@@ -70,6 +81,15 @@ def _listed(inspected: Inspected) -> list[Descriptor]:
 def _named(inspected: Inspected) -> Facts:
     origin = inspected.source.traits.origin
     return {"image": origin[1] if origin else inspected.name.repository, "tag": inspected.name.tag}
+
+
+def _versioned(source: str) -> Facts:
+    return {"version": VERSION, "source": without_credentials(source)}
+
+
+def _unread(image: Unread) -> Facts:
+    platform = image.descriptor.platform
+    return {"digest": str(image.descriptor.digest), "platform": str(platform) if platform else None}
 
 
 def _manifest(image: Image, measured: Sizes) -> Facts:
@@ -85,7 +105,7 @@ def _manifest(image: Image, measured: Sizes) -> Facts:
     }
 
 
-def _layer(layer: Layer, measured: LayerSize | None) -> Facts:
+def _layer(layer: Layer, measured: LayerSize | OccystrapError | None) -> Facts:
     blob = layer.descriptor
     facts: Facts = {
         "index": layer.position,
@@ -100,6 +120,8 @@ def _layer(layer: Layer, measured: LayerSize | None) -> Facts:
         facts["created_by"] = layer.created_by
     if blob.annotations:
         facts["annotations"] = dict(blob.annotations)
+    if isinstance(measured, OccystrapError):
+        return {**facts, "actual_compression": None, "uncompressed_size": None, "error": str(measured)}
     return {**facts, **_inside(layer, measured)}
 
 

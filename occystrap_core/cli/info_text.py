@@ -15,15 +15,32 @@ _WIDEST_COMMAND = 50
 
 
 def text_of(facts: Facts) -> str:
+    if "error" in facts:
+        return "\n".join(_broken(facts))
     sections = [_head(facts), _totals(facts), _layers(facts), _history(facts), _settings(facts), _around(facts)]
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines)
 
 
-def _head(facts: Facts) -> Iterator[str]:
+def _broken(facts: Facts) -> Iterator[str]:
+    rows = {"Image": _name(facts), "Digest": facts["digest"], "Platform": facts["platform"], "Error": facts["error"]}
+    return _rows(rows)
+
+
+def _name(facts: Facts) -> str:
     tag = f":{facts['tag']}" if facts["tag"] else ""
+    return f"{facts['image'] or 'unknown'}{tag}"
+
+
+def _rows(rows: Mapping[str, Any]) -> Iterator[str]:
+    for label, value in rows.items():
+        if value:
+            yield f"{label + ':':14} {safe(str(value))}"
+
+
+def _head(facts: Facts) -> Iterator[str]:
     platform = "/".join(str(facts[key]) for key in ("os", "architecture", "variant") if facts.get(key))
     rows = {
-        "Image": f"{facts['image'] or 'unknown'}{tag}",
+        "Image": _name(facts),
         "Digest": facts["digest"],
         "Media type": facts["media_type"],
         "Schema": f"v{facts['schema_version']}" if facts["schema_version"] else "",
@@ -33,9 +50,7 @@ def _head(facts: Facts) -> Iterator[str]:
         "Config digest": facts["config_digest"],
         "Config size": format_size(facts["config_size"]),
     }
-    for label, value in rows.items():
-        if value:
-            yield f"{label + ':':14} {safe(str(value))}"
+    return _rows(rows)
 
 
 def _totals(facts: Facts) -> Iterator[str]:
@@ -67,6 +82,9 @@ def _layers(facts: Facts) -> Iterator[str]:
     if facts["layers"]:
         rows = [["" if cell is None else cell for cell in row] for row in zip(*shown.values(), strict=True)]
         yield table(list(shown), rows, widest={"Created By": _WIDEST_COMMAND})
+    for layer in facts["layers"]:
+        if "error" in layer:
+            yield f"Layer {layer['index']}: {safe(layer['error'])}"
 
 
 def _history(facts: Facts) -> Iterator[str]:

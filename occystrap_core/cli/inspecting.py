@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from occystrap_core.cli.opening import find_source
 from occystrap_core.cli.session import Session
 from occystrap_core.contracts.input import Input
-from occystrap_core.engine.source_tree import read_tree
+from occystrap_core.engine.source_tree import Unread, read_tree, read_what_can_be_read
 from occystrap_core.model.errors import UsageError, attributed
-from occystrap_core.model.image import Image, ImageName, Index, images_of
+from occystrap_core.model.image import ATTESTED_DIGEST, Image, ImageName, images_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,11 @@ class Inspected:
 
     source: Input
     name: ImageName
-    tree: Image | Index
-    notes: tuple[str, ...]
+    wanted: tuple[Image | Unread, ...]
 
     @property
     def images(self) -> tuple[Image, ...]:
-        """Attestations are not images to look into."""
-        return tuple(image for image in images_of(self.tree) if not image.attests) or images_of(self.tree)
+        return tuple(image for image in self.wanted if isinstance(image, Image))
 
     @property
     def only_image(self) -> Image:
@@ -43,18 +41,37 @@ class Inspected:
 
 
 @contextmanager
-def inspecting(session: Session, uri: str) -> Iterator[Inspected]:
-    """The source is open inside the block; what it has to tell is told at once."""
+def inspecting(session: Session, uri: str, *, tolerant: bool = False) -> Iterator[Inspected]:
+    """The source is open inside the block; what it has to tell is told at once.
+
+    `tolerant` commands get what they can, where several images were asked for and some are broken.
+    """
     source = find_source(session.plugins, uri)
     if source.streamed and session.value("password_stdin"):
         raise UsageError("the image and the password cannot both come from stdin", hint="leave out --password-stdin")
     opened = source.open(session.settings)
     try:
-        tree, notes = read_tree(opened, session.selection, copying=False)
+        found, notes = _read(opened, session, tolerant)
         with attributed("source"):
             name = opened.name()
         for note in notes:
             session.warn(note)
-        yield Inspected(opened, name, tree, notes)
+        yield Inspected(opened, name, _without_attestations(session, found))
     finally:
         opened.close()
+
+
+def _read(opened: Input, session: Session, tolerant: bool) -> tuple[tuple[Image | Unread, ...], tuple[str, ...]]:
+    if tolerant:
+        return read_what_can_be_read(opened, session.selection)
+    tree, notes = read_tree(opened, session.selection, copying=False)
+    return images_of(tree), notes
+
+
+def _without_attestations(session: Session, found: tuple[Image | Unread, ...]) -> tuple[Image | Unread, ...]:
+    """They are not images to look into, unless there is nothing else."""
+    images = tuple(each for each in found if not each.descriptor.annotations.get(ATTESTED_DIGEST))
+    for each in found:
+        if isinstance(each, Unread) and each not in images:
+            session.warn(f"an attestation could not be read: {each.error}")
+    return images or found

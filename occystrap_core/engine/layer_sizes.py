@@ -13,6 +13,7 @@ from occystrap_core.engine.at_a_time import layers_read_at_a_time
 from occystrap_core.engine.layer_reading import LayerReading
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.model.digest import Digest
+from occystrap_core.model.errors import ContentError, LimitExceeded, NotFound, OccystrapError
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.media_types import Compression
@@ -29,17 +30,21 @@ class LayerSize:
 
 def measure_layers(
     source: Input, images: Iterable[Image], settings: Settings, progress: Progress
-) -> dict[Digest, LayerSize]:
-    """By the digest of the blob, each read once."""
+) -> dict[Digest, LayerSize | OccystrapError]:
+    """By the digest of the blob, each read once; what is wrong with it where it cannot be read."""
     layers = {layer.descriptor.digest: layer for image in images for layer in image.layers if layer.is_tar}
     stop = Stop(source)
 
-    def measure(layer: Layer) -> LayerSize:
+    def measure(layer: Layer) -> LayerSize | OccystrapError:
         task = progress.start(f"layer {layer.position + 1}", layer.descriptor.size)
         reading = LayerReading(source, layer, lambda chunks: stop.tap(chunks, task))
-        with closing(iter(reading)) as entries:
-            for _ in entries:
-                pass
+        try:
+            with closing(iter(reading)) as entries:
+                for _ in entries:
+                    pass
+        except (ContentError, LimitExceeded, NotFound) as error:
+            task.done("not read")
+            return error
         task.done()
         return LayerSize(reading.compression, reading.size, reading.entries)
 

@@ -10,7 +10,7 @@ from occystrap_core.engine.documents import children_of, read_image, read_manife
 from occystrap_core.engine.selection import Selection, best_answers, no_match
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import InvalidImage, LimitExceeded, attributed
+from occystrap_core.model.errors import InvalidImage, LimitExceeded, OccystrapError, attributed
 from occystrap_core.model.image import ATTESTED_DIGEST, Image, Index
 from occystrap_core.model.media_types import INDEXES
 from occystrap_core.model.platform import Platform
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 8
 MAX_NODES = 1024
+MAX_VISITS = 4 * MAX_NODES
+"""How often documents may be looked at: a few of them can name each other in more ways than could ever be walked."""
+
+MAX_ENTRIES = 100_000
+"""How many entries all indexes may have together, each time that they are looked at."""
 
 
 def read_tree(source: Input, selection: Selection, *, copying: bool = True) -> tuple[Image | Index, tuple[str, ...]]:
@@ -40,14 +45,39 @@ def told_by(part: Input | Output) -> tuple[str, ...]:
     return tuple(tell()) if tell else ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A wanted image, or index of images, that could not be read."""
+
+    descriptor: Descriptor
+    error: OccystrapError
+
+
+def read_what_can_be_read(source: Input, selection: Selection) -> tuple[tuple[Image | Unread, ...], tuple[str, ...]]:
+    """The wanted images in their order, with those in it that are broken; notes as of read_tree.
+
+    A broken root is an error, and so is one image where it is the only one that was asked for.
+    """
+    with attributed("source"):
+        root = source.root()
+    own = source.traits.platform
+    reader = _TreeReader(source, Selection((own,), explicit=True) if own else selection, copying=False, tolerant=True)
+    tree = reader.read(root)
+    found = reader.met if isinstance(tree, Index) else (tree,)
+    return tuple(found), (*told_by(source), *reader.notes)
+
+
 @dataclass(slots=True)
 class _TreeReader:
     source: Input
     selection: Selection
     copying: bool
+    tolerant: bool = False
+    met: list[Image | Unread] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _documents: dict[Descriptor, Document] = field(default_factory=dict)
-    _nodes: int = 0
+    _visits: int = 0
+    _entries: int = 0
 
     def read(self, root: Descriptor) -> Image | Index:
         document = self._document(root, ())
@@ -82,14 +112,19 @@ class _TreeReader:
             if child.platform and child.platform.os and child.media_type not in INDEXES:
                 found.append((child, child.platform))
                 continue
-            document = self._document(child, lineage)
-            if document.media_type in INDEXES:
-                found.extend(self._candidates(child, document, lineage))
-                continue
-            image = read_image(self.source, child, document)
-            if image.platform and not image.is_artifact:
-                found.append((child, image.platform))
+            try:
+                found.extend(self._below(child, lineage))
+            except OccystrapError:
+                if not self.tolerant:
+                    raise
         return [(child, platform) for child, platform in found if not platform.is_unknown]
+
+    def _below(self, child: Descriptor, lineage: tuple[Descriptor, ...]) -> list[tuple[Descriptor, Platform]]:
+        document = self._document(child, lineage)
+        if document.media_type in INDEXES:
+            return self._candidates(child, document, lineage)
+        image = read_image(self.source, child, document)
+        return [(child, image.platform)] if image.platform and not image.is_artifact else []
 
     def _index(self, descriptor: Descriptor, document: Document, above: tuple[Descriptor, ...]) -> Index:
         lineage = (*above, descriptor)
@@ -100,14 +135,25 @@ class _TreeReader:
         for position, child in enumerate(children):
             if child not in kept:
                 continue
-            below = self._document(child, lineage)
-            if below.media_type not in INDEXES:
-                nodes.append(read_image(self.source, child, below))
-                survivors.append(position)
-            elif (nested := self._index(child, below, lineage)).children or self.selection.everything:
-                nodes.append(nested)
+            try:
+                node = self._node(child, lineage)
+            except OccystrapError as error:
+                if not self.tolerant:
+                    raise
+                self.met.append(Unread(child, error))
+                continue
+            if isinstance(node, Image):
+                self.met.append(node)
+            if isinstance(node, Image) or node.children or self.selection.everything:
+                nodes.append(node)
                 survivors.append(position)
         return Index(descriptor, _pruned(document, survivors), tuple(nodes))
+
+    def _node(self, child: Descriptor, lineage: tuple[Descriptor, ...]) -> Image | Index:
+        below = self._document(child, lineage)
+        if below.media_type in INDEXES:
+            return self._index(child, below, lineage)
+        return read_image(self.source, child, below)
 
     def _wanted(self, children: list[Descriptor], lineage: tuple[Descriptor, ...]) -> list[Descriptor]:
         images = [child for child in children if self._is_wanted(child, lineage)]
@@ -125,10 +171,15 @@ class _TreeReader:
     def _is_wanted(self, child: Descriptor, lineage: tuple[Descriptor, ...]) -> bool:
         platform = child.platform
         if platform is None or not platform.os:
-            document = self._document(child, lineage)
-            if document.media_type in INDEXES:
-                return True
-            platform = read_image(self.source, child, document).platform
+            try:
+                document = self._document(child, lineage)
+                if document.media_type in INDEXES:
+                    return True
+                platform = read_image(self.source, child, document).platform
+            except OccystrapError:
+                if not self.tolerant:
+                    raise
+                return True  # it may be one, and is told with what is wrong with it
         return platform is not None and any(platform.answers(wanted) for wanted in self.selection.platforms)
 
     def _attests_any(self, child: Descriptor, digests: set[str]) -> bool:
@@ -136,16 +187,22 @@ class _TreeReader:
 
     def _children(self, descriptor: Descriptor, document: Document) -> list[Descriptor]:
         with attributed("source"):
-            return children_of(document, f"index {descriptor.digest.short}")
+            children = children_of(document, f"index {descriptor.digest.short}")
+        self._entries += len(children)
+        if self._entries > MAX_ENTRIES:
+            raise _too_often(f"{MAX_ENTRIES} entries")
+        return children
 
     def _document(self, descriptor: Descriptor, above: tuple[Descriptor, ...]) -> Document:
         if descriptor.digest in {ancestor.digest for ancestor in above}:
             raise InvalidImage(f"index {descriptor.digest.short} contains itself", side="source")
         if len(above) > MAX_DEPTH:
             raise LimitExceeded(f"indexes are nested deeper than {MAX_DEPTH} levels", side="source")
+        self._visits += 1
+        if self._visits > MAX_VISITS:
+            raise _too_often(f"{MAX_VISITS} times")
         if descriptor not in self._documents:
-            self._nodes += 1
-            if self._nodes > MAX_NODES:
+            if len(self._documents) == MAX_NODES:
                 raise LimitExceeded(f"the index has more than {MAX_NODES} manifests", side="source")
             self._documents[descriptor] = read_manifest_or_index(self.source, descriptor)
         return self._documents[descriptor]
@@ -154,6 +211,9 @@ class _TreeReader:
         if self.selection.everything:
             return
         present = [image.platform for image in index.images() if image.platform and not image.attests]
+        present += [
+            each.descriptor.platform for each in self.met if isinstance(each, Unread) and each.descriptor.platform
+        ]
         for wanted in self.selection.platforms:
             if not any(platform.answers(wanted) for platform in present):
                 raise no_match(wanted, [platform for _, platform in self._all_candidates(index)])
@@ -168,6 +228,10 @@ class _TreeReader:
         if self.selection.explicit:
             raise no_match(self.selection, [platform])
         self.notes.append(f"the source is a single image for {platform}, not for {self.selection}")
+
+
+def _too_often(limit: str) -> LimitExceeded:
+    return LimitExceeded(f"the documents of the index name each other more than {limit}", side="source")
 
 
 def _pruned(document: Document, survivors: list[int]) -> Document:

@@ -289,6 +289,7 @@ LIMITS = {
     "nesting of JSON": f"{strict_json.MAX_DEPTH} levels",
     "nesting of indexes": f"{source_tree.MAX_DEPTH} levels",
     "manifests below one index": f"{source_tree.MAX_NODES}",
+    "entries of all its indexes together, each time one is looked at": f"{source_tree.MAX_ENTRIES}",
     "members of a docker or OCI archive": f"{scan.MAX_MEMBERS}",
     "links from one member of an archive to another": f"{members._MAX_HOPS}",
     "one extended header in a layer": f"{reader.HEADER_DATA_LIMIT // MIB} MiB",

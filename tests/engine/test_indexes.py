@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pytest
 
 from occystrap_core.engine.found_documents import find_documents
 from occystrap_core.engine.selection import Selection
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import InvalidImage, NotFound, UsageError
+from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, UsageError
 from occystrap_core.model.platform import Platform
 from occystrap_core.testing.build import build_image, build_index, layer_tar
+from occystrap_core.testing.documents import compose_index
 from occystrap_core.testing.memory import MemoryInput, MemoryOutput
 from tests.engine.runs import ALL, ONE, Drop, Touch, run
 
@@ -158,3 +161,31 @@ def test_what_is_checked_is_for_the_platform_that_is_named_too() -> None:
     with pytest.raises(NotFound, match=r"no image for linux/amd64 \(it has linux/arm64/v8\)"):
         find_documents(MemoryInput(ARM), named)
     assert find_documents(MemoryInput(ARM), ONE).images
+
+
+@dataclass(frozen=True)
+class Tangle:
+    """Indexes of indexes, each of which lists the one below it `width` times."""
+
+    root: Descriptor
+    documents: Mapping[Digest, bytes]
+    blobs: Mapping[Digest, bytes]
+
+    @classmethod
+    def of(cls, depth: int, width: int) -> Tangle:
+        documents, root = dict(AMD.documents), AMD.root
+        for _ in range(depth):
+            document = compose_index([root] * width)
+            documents[document.digest] = document.raw
+            root = document.descriptor()
+        return cls(root, documents, AMD.blobs)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("selection", [ONE, ALL], ids=["one", "all"])
+@pytest.mark.parametrize("shape", [(7, 300), (2, 3000)], ids=["deep", "wide"])
+def test_a_few_documents_that_name_each_other_over_and_over_are_refused(
+    selection: Selection, shape: tuple[int, int]
+) -> None:
+    with pytest.raises(LimitExceeded, match="name each other more than"):
+        run(Tangle.of(*shape), selection=selection)

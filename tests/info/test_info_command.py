@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.media_types import Compression, Family
 from occystrap_core.model.platform import Platform
 from occystrap_core.testing.build import (
     BuiltImage,
+    BuiltIndex,
     build_artifact,
     build_image,
     build_index,
@@ -21,7 +23,7 @@ from occystrap_core.testing.build import (
     file,
     layer_tar,
 )
-from tests.cli.conftest import Run, quiet_surroundings, run
+from tests.cli.conftest import Ran, Run, quiet_surroundings, run
 from tests.end_to_end.images import write_layout
 from tests.peers import DockerDaemon, Registry
 
@@ -285,3 +287,114 @@ def test_what_the_previous_tool_says_of_an_archive_is_among_it(run: Run, tmp_pat
     mine = run("info", archive).out
     for line in text.splitlines():
         assert line.startswith(("+", "|")) or line in mine.splitlines()
+
+
+class TestOneBrokenImageOfSeveral:
+    """It is told with its error, and hides none of the others."""
+
+    ARM, S390 = Platform("linux", "arm64", "v8"), Platform("linux", "s390x")
+
+    @pytest.fixture
+    def index(self) -> BuiltIndex:
+        return build_index([app(), app(platform=self.ARM), app(platform=self.S390)], attest=True)
+
+    @pytest.fixture
+    def source(self, tmp_path: Path, index: BuiltIndex) -> str:
+        return write_layout(tmp_path / "index", index)
+
+    @pytest.fixture
+    def blobs(self, tmp_path: Path) -> Path:
+        return tmp_path / "index/blobs/sha256"
+
+    def arm(self, index: BuiltIndex) -> BuiltImage:
+        return next(image for image in index.images if image.root.platform == self.ARM)
+
+    def told(self, ran: Ran) -> Any:
+        assert ran.code == 3
+        return json.loads(ran.out)
+
+    def test_json_has_an_error_in_its_place(self, run: Run, source: str, blobs: Path, index: BuiltIndex) -> None:
+        broken = self.arm(index)
+        (blobs / broken.config.digest.hex).write_bytes(broken.config.raw[:-1] + b" ")
+        ran = run("info", source, "--all-platforms", "-O", "json")
+        first, second, third = self.told(ran)
+        assert [first["platform"], third["platform"]] == ["linux/amd64", "linux/s390x"]
+        assert list(second) == ["image", "tag", "error", "version", "source", "digest", "platform"]
+        assert (second["image"], second["tag"]) == (first["image"], first["tag"])
+        assert second["error"] == f"source: config {broken.config.digest.short} is not the " + (
+            f"{broken.config.digest.short} it should be"
+        )
+        assert (second["digest"], second["platform"]) == (str(broken.root.digest), "linux/arm64/v8")
+        assert ran.err == "Error: 1 of 3 images could not be read\n"
+
+    def test_text_has_it_too(self, run: Run, source: str, blobs: Path, index: BuiltIndex) -> None:
+        (blobs / self.arm(index).root.digest.hex).unlink()
+        ran = run("info", source, "--all-platforms")
+        sections = ran.out.split("\n\n---\n\n")
+        assert len(sections) == 3
+        assert sections[1].splitlines()[:3] == [
+            "Image:         index:v1",
+            f"Digest:        {self.arm(index).root.digest}",
+            "Platform:      linux/arm64/v8",
+        ]
+        assert sections[1].splitlines()[3].startswith("Error:         source: ")
+        assert (ran.code, ran.err) == (3, "Error: 1 of 3 images could not be read\n")
+
+    def test_several_platforms(self, run: Run, source: str, blobs: Path, index: BuiltIndex) -> None:
+        (blobs / self.arm(index).root.digest.hex).write_bytes(b"{")
+        chosen = run("info", source, "--platform", "linux/s390x", "--platform", "linux/arm64", "-O", "json")
+        assert ["error" in each for each in self.told(chosen)] == [True, False]
+
+    def test_one_that_is_not_asked_for_does_not_matter(
+        self, run: Run, source: str, blobs: Path, index: BuiltIndex
+    ) -> None:
+        (blobs / self.arm(index).root.digest.hex).unlink()
+        assert run("info", source).code == 0
+        assert run("info", source, "--platform", "linux/amd64", "--platform", "linux/s390x").code == 0
+        assert run("info", source, "--platform", "linux/arm64").code == 3
+
+    def test_one_without_a_platform_does_not_hide_the_right_one(self, run: Run, tmp_path: Path) -> None:
+        index = build_index([app(), app(platform=self.ARM)])
+        body = json.loads(index.index.raw)
+        for entry in body["manifests"]:
+            del entry["platform"]
+        raw = json.dumps(body).encode()
+        source = write_layout(tmp_path / "index", index)
+        digest = Digest.of(raw)
+        (tmp_path / "index/blobs/sha256" / digest.hex).write_bytes(raw)
+        listed = {"mediaType": index.root.media_type, "digest": str(digest), "size": len(raw)}
+        (tmp_path / "index/index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [listed]}))
+        (tmp_path / "index/blobs/sha256" / index.images[0].root.digest.hex).unlink()
+        ran = run("info", source.rpartition(":")[0], "--platform", "linux/arm64", "-O", "json")
+        assert (ran.code, json.loads(ran.out)["platform"]) == (0, "linux/arm64/v8")
+
+    def test_a_broken_attestation_is_a_warning(self, run: Run, source: str, blobs: Path, index: BuiltIndex) -> None:
+        lost = next(image for image in index.images if image.root.platform and image.root.platform.is_unknown)
+        (blobs / lost.root.digest.hex).unlink()
+        ran = run("info", source, "--all-platforms", "-O", "json")
+        assert (ran.code, len(json.loads(ran.out))) == (0, 3)
+        assert ran.err.startswith("Warning: an attestation could not be read: ")
+
+    def test_none_can_be_read(self, run: Run, source: str, blobs: Path, index: BuiltIndex) -> None:
+        for image in index.images:
+            (blobs / image.root.digest.hex).unlink()
+        ran = run("info", source, "--all-platforms", "-O", "json")
+        assert ["error" in each for each in self.told(ran)] == [True] * 3
+        assert ran.err.endswith("Error: 3 of 3 images could not be read\n")
+
+    def test_a_layer_that_is_damaged(self, run: Run, tmp_path: Path) -> None:
+        broken = build_image([layer_tar(file("etc/x", "x")), layer_tar(file("etc/y", "y"))], platform=self.ARM)
+        index = build_index([app(), broken])
+        source = write_layout(tmp_path / "index", index)
+        blob = tmp_path / "index/blobs/sha256" / broken.layers[0].descriptor.digest.hex
+        blob.write_bytes(blob.read_bytes()[:-1] + b"!")
+        ran = run("info", source, "--all-platforms", "--sizes", "-O", "json")
+        good, bad = self.told(ran)
+        assert all("entries" in layer and "error" not in layer for layer in good["layers"])
+        assert bad["layers"][0]["error"].startswith("source: layer")
+        assert bad["layers"][0]["uncompressed_size"] is None
+        assert bad["layers"][1]["entries"] == 1
+        assert ran.err == "Error: 1 layer could not be read\n"
+        text = run("info", source, "--all-platforms", "--sizes")
+        assert (text.code, text.err) == (3, "Error: 1 layer could not be read\n")
+        assert f"Layer 0: {bad['layers'][0]['error']}" in text.out
