@@ -29,9 +29,9 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         implementation="occystrap_checks.tar.device_node:DeviceNode",
         severity=Severity.WARNING,
         needs=Needs.HEADERS,
-        why="Only root may make devices: rootless engines fail at them, or put an empty file there. Containers "
-        "get their /dev from the runtime.",
-        example="RUN mknod /dev/fuse c 10 229",
+        why="Only root may make devices: rootless engines fail at them, leave them out, or put an empty file there. "
+        "Those in /dev, which base systems bring along, are info: the runtime mounts a /dev of its own over them.",
+        example="RUN mknod /srv/fuse c 10 229",
         remedy="Give devices to the container when it starts (--device), and make pipes in the entrypoint.",
         kinds=frozenset({CHAR_DEVICE, BLOCK_DEVICE, FIFO}),
     )
@@ -45,13 +45,14 @@ class DeviceNode(Examination):
 class Nodes(LayerExamination):
     def __init__(self) -> None:
         self._devices = Tally()
+        self._hidden = Tally()
         self._pipes = Tally()
 
     def entry(self, entry: Entry) -> Iterable[Remark]:
         if entry.kind == FIFO:
             self._pipes.add(entry.path)
         elif entry.kind != CHAR_DEVICE or entry.device != (0, 0):  # the rule overlay-whiteout speaks of those
-            self._devices.add(entry.path)
+            (self._hidden if entry.path.startswith(b"dev/") else self._devices).add(entry.path)
         return NOTHING
 
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
@@ -59,5 +60,8 @@ class Nodes(LayerExamination):
             return
         if self._devices.count:
             yield Remark(f"{counted(self._devices.count, 'device')}: {self._devices}")
+        if self._hidden.count:
+            found = f"{counted(self._hidden.count, 'device')} in /dev, where no container sees them: {self._hidden}"
+            yield Remark(found, severity=Severity.INFO)
         if self._pipes.count:
             yield Remark(f"{counted(self._pipes.count, 'named pipe')}: {self._pipes}")

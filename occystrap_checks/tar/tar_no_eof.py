@@ -28,9 +28,10 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         implementation="occystrap_checks.tar.tar_no_eof:TarNoEof",
         severity=Severity.WARNING,
         needs=Needs.LAYERS,
-        why="Two blocks of zeros end a tar archive. Without them nobody can tell whether something is missing, "
-        "and strict readers refuse it.",
-        example="A program that never closed its tar writer.",
+        why="Two blocks of zeros end a tar archive. Without them the archive cannot tell whether something is missing, "
+        "and strict readers refuse it. Where the config knows the layer by this very content, as it does of layers "
+        "that `umoci insert` makes, nothing is missing, and it is said as info only.",
+        example="A program that never closed its tar writer, in an image whose config does not name the layer.",
         remedy="Close the archive properly where it is made.",
     )
 
@@ -44,4 +45,7 @@ class End(LayerExamination):
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         if not is_sound(facts) or facts.has_end or not facts.unpacked:
             return NOTHING
-        return (Remark("the archive does not end with two blocks of zeros"),)
+        is_meant = facts.diff_id is not None and facts.diff_id == facts.layer.diff_id
+        return (
+            Remark("the archive does not end with two blocks of zeros", severity=Severity.INFO if is_meant else None),
+        )

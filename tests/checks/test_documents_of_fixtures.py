@@ -24,7 +24,7 @@ from occystrap_inputs.tar.input import open_input as open_tar
 from occystrap_inputs.tar.plugin import TarInputOptions
 from tests import peers
 from tests.checks.broken import document_rules
-from tests.checks.rules import NOW
+from tests.checks.rules import NOW, rules
 
 LIBS = "containers+container-libs"
 GGCR = "google+go-containerregistry/pkg/v1"
@@ -53,12 +53,19 @@ WARNINGS = {
 }
 
 
-def _paths() -> list[str]:
+WARNINGS_OF_LAYERS = {"empty-password": "root has none in the busybox of dive's image"}
+
+
+def _paths(expect: str = "") -> list[str]:
     try:
         lines = (peers.fixtures_directory() / "EXPECTED.jsonl").read_text().splitlines()
     except (pytest.skip.Exception, pytest.fail.Exception):
         return []
-    return [line["path"] for line in map(json.loads, lines) if line["kind"] != "layer-tar"]
+    return [
+        line["path"]
+        for line in map(json.loads, lines)
+        if line["kind"] != "layer-tar" and expect in ("", line["expect"])
+    ]
 
 
 def _opened(path: Path) -> Iterator[Input]:
@@ -81,6 +88,16 @@ def _findings(path: Path) -> list[Finding]:
     return found
 
 
+def _judged(path: Path) -> list[Finding]:
+    """By all rules, layers and all."""
+    everything, context = Selection((DEFAULT_PLATFORM,), True), CheckContext(now=NOW + 1e9)
+    found: list[Finding] = []
+    for source in _opened(path):
+        found += check(CheckRequest(source, rules(), everything, Settings(), Silent(), context)).findings
+        source.close()
+    return found
+
+
 def test_there_are_fixtures(fixtures_dir: Path) -> None:
     assert len(_paths()) == 60
 
@@ -95,3 +112,10 @@ def test_errors_are_found_where_they_are_and_nowhere_else(fixtures_dir: Path, pa
     assert {each.check for each in found if each.severity is Severity.ERROR} == ERRORS.get(path, set())
     assert {each.check for each in found if each.severity is Severity.WARNING} <= set(WARNINGS)
     assert all(each.message.isprintable() for each in found)
+
+
+@pytest.mark.parametrize("path", _paths(expect="valid"))
+def test_what_is_valid_has_no_error_and_no_warning_without_a_reason(fixtures_dir: Path, path: str) -> None:
+    found = _judged(fixtures_dir / path)
+    assert not [each for each in found if each.severity is Severity.ERROR]
+    assert {each.check for each in found if each.severity is Severity.WARNING} <= {*WARNINGS, *WARNINGS_OF_LAYERS}

@@ -13,6 +13,7 @@ from occystrap_core.streams.tar import END_OF_ARCHIVE, make_entry
 from occystrap_core.streams.tar.header import put, sealed
 from occystrap_core.streams.tar.times import HEADER_TIMES
 from occystrap_core.testing.build import device, directory, fifo, file, hardlink, layer_tar, symlink, whiteout
+from tests.checks.broken import edited
 from tests.checks.layers_made import image_of, messages, told
 from tests.checks.rules import NOW
 
@@ -118,6 +119,7 @@ CASES = {
     ),
     "a character device": ([device("null", 1, 3)], [("device-node", "warning")]),
     "a block device": ([device("sda", 8, 0, BLOCK_DEVICE)], [("device-node", "warning")]),
+    "a device in /dev": ([directory("dev"), device("dev/null", 1, 3)], [("device-node", "info")]),
     "a named pipe": ([fifo("pipe")], [("device-node", "warning")]),
     "a volume label": ([patched(header(b"label"), 156, b"V")], [("unknown-typeflag", "warning")]),
     "a global header": ([make_entry(b"pax_global_header", b"g", pax={"comment": b"git"}), file("x")], []),
@@ -159,13 +161,20 @@ def test_one_layer(name: str) -> None:
         pytest.param(b"no tar at all" * 100, [("tar-format", "error")], id="no tar"),
         pytest.param(archive([ETC, file("etc/x", "x" * 5000)])[:3000], [("tar-format", "error")], id="cut short"),
         pytest.param(patched(header(b"x"), 124, b"\xff" * 12), [("tar-format", "error")], id="a negative size"),
-        pytest.param(layer_tar(PASSWD, ETC, trailer=b""), [("tar-no-eof", "warning")], id="no end"),
+        pytest.param(layer_tar(PASSWD, ETC, trailer=b""), [], id="no end, and none meant, as umoci insert writes it"),
         pytest.param(layer_tar(ETC, PASSWD) + bytes(9216), [], id="filled up with zeros"),
         pytest.param(layer_tar(ETC, PASSWD) + layer_tar(ETC), [("trailing-junk", "warning")], id="an archive behind"),
     ],
 )
 def test_the_archive_as_a_whole(tar: bytes, expected: list[tuple[str, str]]) -> None:
     assert [each for each in told(image_of(tar)) if each[1] != "info"] == expected
+
+
+def test_an_archive_without_an_end_is_a_warning_where_nobody_vouches_for_it() -> None:
+    tar = layer_tar(PASSWD, ETC, trailer=b"")
+    assert ("tar-no-eof", "info") in told(image_of(tar))
+    unknown = edited(image_of(tar), config=lambda json: json["rootfs"].update(diff_ids=[]))
+    assert ("tar-no-eof", "warning") in told(unknown)
 
 
 class TestOverSeveralLayers:
