@@ -11,6 +11,7 @@ import pytest
 
 from occystrap_core.cli import process_report
 from occystrap_core.contracts.finding import Finding, Severity, Where
+from occystrap_core.model.platform import Platform
 from occystrap_core.testing.build import build_artifact, build_image, build_index, build_layer, layer_tar, whiteout
 from tests.cli.conftest import Ran, quiet_surroundings, run
 from tests.docs.pages import page, table_rows
@@ -120,7 +121,19 @@ def test_info(run: Run, tmp_path: Path) -> None:
     listed = write_layout(tmp_path / "index", build_index([image], attest=True))
     thing = write_layout(tmp_path / "thing", build_artifact({"text/plain": b"x"}))
     asked = [(listed,), (listed, "--sizes"), (thing,), ("sample://",)]
-    check("info", *(json.loads(run("info", *arguments, "-O", "json").out) for arguments in asked))
+    told = [json.loads(run("info", *arguments, "-O", "json").out) for arguments in asked]
+    check("info", *told, *_with_something_broken(run, tmp_path))
+
+
+def _with_something_broken(run: Run, folder: Path) -> list[Any]:
+    """A layer that is damaged, and one image of two that is not there."""
+    lost = build_image([layer_tar(("c", "d"))], platform=Platform("linux", "arm64"))
+    damaged = build_image([layer_tar(("a", "b"))])
+    source = write_layout(folder / "broken", build_index([damaged, lost]))
+    blobs = folder / "broken/blobs/sha256"
+    (blobs / lost.root.digest.hex).unlink()
+    (blobs / damaged.layers[0].descriptor.digest.hex).write_bytes(b"")
+    return list(json.loads(run("info", source, "--all-platforms", "--sizes", "-O", "json").out))
 
 
 def test_search(run: Run, tmp_path: Path) -> None:
