@@ -110,7 +110,11 @@ class Filter(Protocol):
         ...
 
     def begin(self, layer: Layer, image: Image) -> Transform | None:
-        """The work on this layer, or None to leave it unread on this filter's account."""
+        """The work on this layer, or None to leave it unread on this filter's account.
+
+        A filter with a fingerprint may be shown a layer that came before its image: `layer` and `image`
+        then say nothing but the layer's size.
+        """
         ...
 
     def finish(self, image: Image, layers: tuple[StageLayer, ...]) -> None:

@@ -63,6 +63,10 @@ class Slot:
     `holds` made unnecessary: an archive, which never does, writes in this order, whatever
     order the blobs arrive in. `expected` is the descriptor that the blob will have, where
     that is known: the engine has it checked, nobody needs to hash it again.
+
+    A destination that takes blobs in `any_order` is also given such as come before the documents
+    that name them: their `order` is -1, `keep` is told no layer, and `discard` may come after
+    `keep`, for a blob that no document named.
     """
 
     order: int
@@ -133,7 +137,7 @@ class Output(Protocol):
         ...
 
     def discard(self, staged: Staged) -> None:
-        """The blob turned out not to be needed."""
+        """The blob turned out not to be needed. What cannot be taken back any more may stay, without a name."""
         ...
 
     def put_document(self, document: Document) -> None:

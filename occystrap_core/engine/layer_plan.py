@@ -64,11 +64,12 @@ def _plan(image: Image, layer: Layer, order: int, traits: OutputTraits, unpacked
                 hint="ocidir:// and registry:// hold artifacts",
             )
         return LayerPlan(image, layer, order, Compression.NONE, Compression.NONE, Compression.NONE)
-    stored_as = _stored_as(declared, traits, unpacked)
-    return LayerPlan(image, layer, order, declared, stored_as, traits.changed or stored_as)
+    kept_as = stored_as(declared, traits, unpacked)
+    return LayerPlan(image, layer, order, declared, kept_as, traits.changed or kept_as)
 
 
-def _stored_as(declared: Compression, traits: OutputTraits, unpacked: bool) -> Compression:
+def stored_as(declared: Compression, traits: OutputTraits, unpacked: bool) -> Compression:
+    """What becomes of a layer that lies in this compression and is not changed."""
     if traits.convert:
         return traits.convert
     if declared in traits.compressions and not (unpacked and declared is Compression.NONE):

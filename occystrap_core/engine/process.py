@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.filter import FilterReport, StageLayer
-from occystrap_core.contracts.output import Closable, Output, OutputContext, Receipt
+from occystrap_core.contracts.output import Closable, Output, Receipt
 from occystrap_core.contracts.verifier import Written, WrittenImage
+from occystrap_core.engine.arrivals import Arrivals, are_wanted, receive
 from occystrap_core.engine.assemble import AssembledImage, assemble_image, assemble_index
 from occystrap_core.engine.at_a_time import layers_written_at_a_time
 from occystrap_core.engine.chain import OpenFilter
+from occystrap_core.engine.destination import open_destination, require_room_for
 from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.schedule import Stop, run_all
@@ -35,14 +37,18 @@ if TYPE_CHECKING:
 def process(request: Request) -> Outcome:
     """Do all of it. Whatever is raised, the destination was left as it was."""
     started = time.monotonic()
-    tree, notes = read_tree(request.source, request.selection)
-    output = _open_destination(request, tree)
+    output = open_destination(request) if are_wanted(request) else None
     try:
-        run = _Run(request, tree, output, list(notes), _judged_pass(request))
+        arrivals = receive(request, output) if output else None
+        tree, notes = read_tree(request.source, request.selection)
+        output = output or open_destination(request)
+        require_room_for(tree, output)
+        run = _Run(request, tree, output, list(notes), arrivals, _judged_pass(request))
         receipt = run.write()
         run.notes.extend(told_by(output))
     except BaseException:
-        output.abort()
+        if output:
+            output.abort()
         raise
     checked = run.judged.outcome(run.documents, run.assembled.values()) if run.judged else None
     written = time.monotonic()
@@ -70,28 +76,13 @@ def _kept_until_verified(receipt: Receipt) -> Iterator[None]:
             receipt.evidence.close()
 
 
-def _open_destination(request: Request, tree: Image | Index) -> Output:
-    traits = request.source.traits
-    context = OutputContext(request.settings, request.source.name(), traits.origin)
-    with attributed("destination"):
-        output = request.open_output(context)
-        target = output.traits.file
-        if traits.file and target and target.exists() and target.samefile(traits.file):
-            raise UsageError(f"{target} is the source itself", hint="write to another file")
-        if isinstance(tree, Index) and not output.traits.holds_indexes:
-            raise UsageError(
-                "it holds one image, not an index of several platforms",
-                hint="choose one with --platform, or write to ocidir://, registry:// or tar://…?format=oci",
-            )
-    return output
-
-
 @dataclass(slots=True)
 class _Run:
     request: Request
     tree: Image | Index
     output: Output
     notes: list[str]
+    arrivals: Arrivals | None = None
     judged: JudgedPass | None = None
     assembled: dict[int, AssembledImage] = field(default_factory=dict)
     documents: list[Document] = field(default_factory=list)
@@ -107,6 +98,7 @@ class _Run:
         if root is None:
             raise UsageError("the image is an attestation of another one", hint="process the index it came from")
         self._require_unmodified(root)
+        self._discard_what_is_not_named()
         with attributed("destination"):
             receipt = self.output.commit(root)
         self._save_layer_cache()
@@ -144,7 +136,7 @@ class _Run:
         if not self.request.source.traits.remote:
             workers = min(workers, turns.at_once)
         threads = _threads_each(plans, min(workers, turns.at_once))
-        transfer = LayerTransfer(self.request, self.output, stop, threads, turns, beside)
+        transfer = LayerTransfer(self.request, self.output, stop, threads, turns, self.arrivals, beside)
         results = iter(run_all(transfer.run, plans, workers, stop))
         self.notes.extend(sorted(transfer.notes))
         if self.request.filters:
@@ -193,6 +185,11 @@ class _Run:
         self.documents.append(document)
         with attributed("destination"):
             self.output.put_document(document)
+
+    def _discard_what_is_not_named(self) -> None:
+        if self.arrivals:
+            layers = {layer.blob.digest for image in self.assembled.values() for layer in image.layers}
+            self.arrivals.discard_all_but(layers | {document.digest for document in self.documents})
 
     def _save_layer_cache(self) -> None:
         """The image is where it belongs: a cache that cannot be written is no reason to fail."""

@@ -1,4 +1,4 @@
-"""Bringing one planned layer to the destination: from the cache, or by a pass."""
+"""Bringing one planned layer to the destination: it came already, or out of the cache, or by a pass."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import Output
 from occystrap_core.contracts.progress import Task
+from occystrap_core.engine.arrivals import Arrivals
 from occystrap_core.engine.layer_cache import CachedLayer, recipe_of
 from occystrap_core.engine.layer_pass import Beside, LayerPass, Tap
 from occystrap_core.engine.layer_plan import LayerPlan
@@ -35,6 +36,7 @@ class LayerTransfer:
     stop: Stop
     threads: int
     turns: Turns
+    arrivals: Arrivals | None = None
     beside: Beside | None = None
     notes: list[str] = field(default_factory=list)
     _in_flight: defaultdict[Digest, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
@@ -44,7 +46,15 @@ class LayerTransfer:
         with self._guard:
             one_at_a_time = self._in_flight[plan.layer.descriptor.digest]
         with one_at_a_time, self.turns.present(plan.order):
-            return self._from_cache(plan) or self._passed(plan)
+            return self._arrived(plan) or self._from_cache(plan) or self._passed(plan)
+
+    def _arrived(self, plan: LayerPlan) -> PassResult | None:
+        early = self.arrivals.found(plan) if self.arrivals else None
+        if early is None:
+            return None
+        self._note_wrong_name(plan, early.lay_as)
+        self._learn(plan, early.result.sealed)
+        return early.result
 
     def _passed(self, plan: LayerPlan) -> PassResult:
         request = self.request

@@ -200,6 +200,7 @@ class MemoryOutput:
         self._orders: set[int] = set()
         self._held_some = False
         self._staged: set[MemoryStaged] = set()
+        self._kept: dict[Staged, Digest] = {}
         self._blobs: dict[Digest, bytes] = {}
         self._documents: dict[Digest, Document] = {}
 
@@ -215,7 +216,7 @@ class MemoryOutput:
     def put_blob(self, chunks: Iterable[Chunk], slot: Slot) -> Staged:
         with self._lock:
             self._require_open()
-            require(slot.order >= 0 and slot.order not in self._orders, f"slot {slot.order} is put once")
+            require(slot.order >= -1 and slot.order not in self._orders - {-1}, f"slot {slot.order} is put once")
             self._orders.add(slot.order)
         staged = MemoryStaged(b"".join(bytes(chunk) for chunk in chunks), slot)
         with self._lock:
@@ -233,13 +234,18 @@ class MemoryOutput:
             )
             self._require_layer_fits(blob, layer)
             self._blobs[blob.digest] = data
+            self._kept[staged] = blob.digest
             if layer is not None:
                 assert isinstance(staged, MemoryStaged)
                 self.layers[staged.slot.order] = layer
 
     def discard(self, staged: Staged) -> None:
         with self._lock:
-            self._unstage(staged)
+            kept_as = self._kept.pop(staged, None)
+            if kept_as is None:
+                self._unstage(staged)
+            elif kept_as not in self._kept.values():
+                del self._blobs[kept_as]
 
     def put_document(self, document: Document) -> None:
         with self._lock:
@@ -254,7 +260,8 @@ class MemoryOutput:
             self._require_open()
             self._maybe_fail("commit")
             require(not self._staged, "every staged blob is kept or discarded before commit")
-            require(self._held_some or self._orders == set(range(len(self._orders))), "slots leave no gap")
+            gaps_allowed = self._held_some or -1 in self._orders
+            require(gaps_allowed or self._orders == set(range(len(self._orders))), "slots leave no gap")
             require(root.digest in self._documents, "the root was put before commit")
             self._publish(root)
             self.receipt = Receipt("memory", f"memory://{self._name}", self._name, root)

@@ -30,7 +30,7 @@ from occystrap_outputs.dir.plugin import DirectoryOutputOptions
 class DirectoryOutput:
     """Layers are named by their diff_ids and configs by their digests, so images share what is equal."""
 
-    traits = OutputTraits(compressions=(Compression.NONE,), holds_indexes=False, holds_artifacts=False)
+    traits = OutputTraits(compressions=(Compression.NONE,), holds_indexes=False, holds_artifacts=False, any_order=True)
 
     def __init__(self, address: Address, options: DirectoryOutputOptions, context: OutputContext) -> None:
         self._target = address.target
@@ -67,6 +67,8 @@ class DirectoryOutput:
 
     def discard(self, staged: Staged) -> None:
         assert isinstance(staged, StagedFile)
+        with self._lock:
+            self._kept = {digest: kept for digest, kept in self._kept.items() if kept[1] is not staged}
         self._staging.drop(staged)
 
     def put_document(self, document: Document) -> None:

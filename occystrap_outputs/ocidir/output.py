@@ -70,6 +70,8 @@ class LayoutOutput:
 
     def discard(self, staged: Staged) -> None:
         assert isinstance(staged, StagedFile)
+        with self._lock:
+            self._kept = {digest: kept for digest, kept in self._kept.items() if kept is not staged}
         self._staging.drop(staged)
 
     def put_document(self, document: Document) -> None:

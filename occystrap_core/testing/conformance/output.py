@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from occystrap_core.contracts.input import Chunk, Input
 from occystrap_core.contracts.output import Output, OutputTraits, Receipt, Slot
 from occystrap_core.contracts.settings import DEFAULT_PLATFORM
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import TransferError
@@ -55,6 +56,8 @@ def check_output(
     suite.check_any_order(suite.image("any order"))
     suite.check_threads(suite.image("threads"))
     suite.check_discard(suite.image("discard"))
+    if open_traits(open_output).any_order:
+        suite.check_early(suite.image("early"))
     if open_traits(open_output).holds_indexes:
         suite.check_commit(suite.index("index"))
     if open_traits(open_output).holds_artifacts:
@@ -138,6 +141,17 @@ class _Suite:
         output = self.open()
         output.discard(output.put_blob(fleeting(b"not needed after all", 7), Slot(0)))
         _put_layers(output, image, 1)
+        self._finish(output, image)
+
+    def check_early(self, image: BuiltImage) -> None:
+        """Blobs that come before anything is known of their image, and one that belongs to none."""
+        output = self.open()
+        staged = output.put_blob(fleeting(b"of no image", 7), Slot(-1))
+        output.keep(staged, Descriptor("", Digest.of(b"of no image"), 11), None)
+        for layer in image.layers:
+            blob = replace(layer.descriptor, media_type="")
+            output.keep(output.put_blob(fleeting(layer.blob, _CHUNK), Slot(-1, blob)), blob, None)
+        output.discard(staged)
         self._finish(output, image)
 
     def image(self, seed: str, platform: Platform = DEFAULT_PLATFORM) -> BuiltImage:
