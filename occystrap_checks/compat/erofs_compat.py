@@ -19,7 +19,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         implementation="occystrap_checks.compat.erofs_compat:ErofsCompat",
         severity=Severity.ERROR,
         needs=Needs.DOCUMENTS,
-        why="EROFS layers are file systems, not archives; containerd mounts them since 2.3. Judged for named targets.",
+        why="EROFS layers are file systems, not archives; containerd mounts them since 2.3. Without "
+        "--targets a warning says so; with them, it is an error where a named engine cannot.",
         example='occystrap check --targets "containerd>=1.7" on an image with layers of application/vnd.erofs.layer.v1',
         remedy="Build the image with tar layers for these engines.",
     )
@@ -30,5 +31,8 @@ class ErofsCompat(Examination):
         positions = layers_where(image, lambda media_type: media_type.startswith(_MEDIA_TYPE))
         if not positions:
             return
-        for _, reason in feature("erofs").refusals(self.context.targets):
+        erofs = feature("erofs")
+        if not self.context.targets:
+            yield Remark(f"{are(positions)} in EROFS format, which takes {erofs.in_words()}", severity=Severity.WARNING)
+        for _, reason in erofs.refusals(self.context.targets):
             yield Remark(f"{are(positions)} in EROFS format: {reason}")

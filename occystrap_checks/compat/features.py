@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from occystrap_core.model.targets import Target, version_text
 
@@ -30,13 +31,14 @@ class Feature:
     name: str
     title: str
     engines: tuple[EngineFact, ...]
+    verb: str = "read"
 
     def refusals(self, targets: Iterable[Target]) -> Iterator[tuple[str, str]]:
         """Each of the targets that does not have this feature in all its versions, with a sentence why."""
         facts = {fact.name: fact for fact in self.engines}
         for engine, oldest in targets:
             fact = facts.get(engine)
-            reason = _refusal(fact, oldest) if fact else ""
+            reason = self._refusal(fact, oldest) if fact else ""
             if reason:
                 yield engine, reason
 
@@ -46,7 +48,17 @@ class Feature:
         until = ", ".join(f"{fact.name} before {_text(fact, fact.until)}" for fact in self.engines if fact.until)
         never = ", ".join(fact.name for fact in self.engines if fact.never)
         takes = " and ".join(part for part in (f"{since} or later" if since else "", until) if part)
-        return f"{takes}; no version of {never} can read it" if never else takes
+        return f"{takes}; no version of {never} can {self.verb} it" if never else takes
+
+    def _refusal(self, fact: EngineFact, oldest: Version) -> str:
+        if fact.never:
+            return f"no version of {fact.name} can {self.verb} this"
+        if fact.since and _padded(oldest) < _padded(fact.since):
+            first = _text(fact, fact.since)
+            return f"{fact.name} {_text(fact, oldest)} cannot {self.verb} this, {first} is the first that can"
+        if fact.until:
+            return f"{fact.name} {_text(fact, fact.until)} and later cannot {self.verb} this"
+        return ""
 
 
 def feature(name: str) -> Feature:
@@ -59,7 +71,11 @@ def features() -> Mapping[str, Feature]:
     import tomllib
 
     found = tomllib.loads(Path(__file__).with_name("compat.toml").read_text("utf-8"))
-    return {name: Feature(name, each["title"], tuple(map(_fact, each["engine"]))) for name, each in found.items()}
+    return {name: _feature(name, each) for name, each in found.items()}
+
+
+def _feature(name: str, found: Mapping[str, Any]) -> Feature:
+    return Feature(name, found["title"], tuple(map(_fact, found["engine"])), found.get("verb", "read"))
 
 
 def _fact(found: Mapping[str, object]) -> EngineFact:
@@ -76,16 +92,6 @@ def _fact(found: Mapping[str, object]) -> EngineFact:
 
 def _version(text: object) -> Version | None:
     return tuple(int(part) for part in str(text).split(".")) if text is not None else None
-
-
-def _refusal(fact: EngineFact, oldest: Version) -> str:
-    if fact.never:
-        return f"no version of {fact.name} can read this"
-    if fact.since and _padded(oldest) < _padded(fact.since):
-        return f"{fact.name} {_text(fact, oldest)} cannot read this, {_text(fact, fact.since)} is the first that can"
-    if fact.until:
-        return f"{fact.name} {_text(fact, fact.until)} and later cannot read this"
-    return ""
 
 
 def _text(fact: EngineFact, version: Version | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from occystrap_checks.compat.features import feature
 from occystrap_checks.lenient import as_text, as_texts
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, Where, hookimpl
 from occystrap_core.model.media_types import DOCKER_FOREIGN_LAYER, OCI_NONDISTRIBUTABLE_LAYER
@@ -20,7 +21,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         severity=Severity.WARNING,
         needs=Needs.DOCUMENTS,
         why="Foreign layers are fetched from the addresses in their descriptors, which do not work in closed networks. "
-        "The specification deprecated them in 1.1, Docker 28.0 dropped the option that pushes them.",
+        "The specification deprecated them in 1.1. Docker 28.0 dropped the option that pushes them; it is "
+        "named where it is among the targets.",
         example="A Windows image built on a base image of 2022 or older.",
         remedy="Build on a current base image, and copy the image with its layers (skopeo copy does so by default).",
     )
@@ -31,6 +33,10 @@ class Nondistributable(Examination):
         for layer in image.layers:
             where = Where(layer=layer.position)
             if as_text(layer.reference.get("mediaType")).startswith(_FOREIGN):
-                yield Remark("the layer is nondistributable: registries may not hold it", where)
+                yield Remark(f"the layer is nondistributable: {self._who()}", where)
             elif as_texts(layer.reference.get("urls")):
                 yield Remark("the layer has urls: clients may fetch it from elsewhere", where)
+
+    def _who(self) -> str:
+        refusals = [reason for _, reason in feature("nondistributable").refusals(self.context.targets)]
+        return "; ".join(["registries may not hold it", *refusals])

@@ -33,7 +33,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         severity=Severity.ERROR,
         needs=Needs.HEADERS,
         why="A path with .., or through a symlink that climbs above the root, is how archives overwrite files of "
-        "the host. Engines refuse it or confine it, each in its way.",
+        "the host. Engines refuse it or confine it, each in its way. Absolute paths, as jib writes them, are info: "
+        "every engine takes them from the root of the image.",
         example="An entry ../../etc/cron.d/x, or a symlink lib -> ../../../lib followed by lib/x.so.",
         remedy="Make the layer again with paths relative to the root of the image.",
     )

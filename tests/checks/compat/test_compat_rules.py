@@ -107,7 +107,7 @@ CASES: list[tuple[str, Callable[[], Content], str, set[tuple[str, Severity]]]] =
         {("nondistributable", W)},
     ),
     ("a layer with no urls", lambda: typed(OCI_LAYER + "+gzip", urls=[]), "", set()),
-    ("erofs for anybody", lambda: typed("application/vnd.erofs.layer.v1"), "", set()),
+    ("erofs for anybody", lambda: typed("application/vnd.erofs.layer.v1"), "", {("erofs-compat", W)}),
     ("erofs for containerd", lambda: typed("application/vnd.erofs.layer.v1"), "containerd>=2.2", {("erofs-compat", E)}),
     ("erofs for new containerd", lambda: typed("application/vnd.erofs.layer.v1"), "containerd>=2.3", set()),
     ("125 layers", lambda: layers(125), "", set()),
@@ -146,6 +146,14 @@ def test_with_targets_each_refusal_is_a_sentence_of_its_own() -> None:
 def test_versions_of_docker_are_written_as_docker_did() -> None:
     (finding,) = found(image(), targets=parse_targets("docker>=17.06"))
     assert finding.message.endswith("docker 17.06 cannot read this, 18.09 is the first that can")
+
+
+def test_who_cannot_push_a_foreign_layer_is_said_for_named_targets() -> None:
+    foreign = typed(DOCKER_FOREIGN_LAYER + ".gzip")
+    (finding,) = found(foreign)
+    assert finding.message == "the layer is nondistributable: registries may not hold it"
+    (finding,) = found(foreign, targets=parse_targets("docker>=20.10,podman>=4"))
+    assert finding.message.endswith("registries may not hold it; docker 28.0 and later cannot push this")
 
 
 def test_attestations_are_lost_quietly_so_it_is_information() -> None:
