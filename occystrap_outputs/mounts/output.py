@@ -15,6 +15,7 @@ from occystrap_core.contracts.input import Chunk
 from occystrap_core.contracts.output import OutputContext, OutputTraits, Receipt, Slot, Staged
 from occystrap_core.kit.rootfs.extractor import Extractor
 from occystrap_core.kit.rootfs.inherit import inherit
+from occystrap_core.kit.rootfs.link_groups import part_from_hidden
 from occystrap_core.kit.rootfs.overlay import (
     ROOTFS,
     UPPER,
@@ -33,12 +34,13 @@ from occystrap_core.kit.rootfs.workplace import Workplace, remove_tree
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import UsageError
+from occystrap_core.model.errors import InvalidImage, UsageError
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_outputs.mounts.contents import EMPTY, IMAGE_CONFIG, LAYER, RUNTIME_CONFIG, is_mounts
 from occystrap_outputs.mounts.plugin import MountOptions
 
+_MEANS_TWO_THINGS = "a layer that stands twice links to files of lower layers, so it is not the same both times"
 _log = logging.getLogger(__name__)
 
 
@@ -155,16 +157,19 @@ class MountsOutput:
         hides all of the lower, and an overlay wants each directory once."""
         folder = self._workplace.path
         names = [self._names[position] for position in sorted(self._names)]
-        stacked = [name for place, name in enumerate(names) if name not in names[place + 1 :]]
-        for place, name in enumerate(stacked):
-            settle(folder / name, self._reports[name], [folder / lower for lower in stacked[:place]])
+        stacked = _each_once(names)
+        for name in stacked:
+            if names.count(name) > 1 and self._reports[name].borrowed:
+                raise InvalidImage(_MEANS_TWO_THINGS, hint="write to oci://")
+            below = _each_once([lower for lower in names[: _last(names, name)] if lower != name])
+            settle(folder / name, self._reports[name], [folder / lower for lower in below])
         lowest = max((place for place, name in enumerate(stacked) if empties_the_root(folder / name)), default=0)
         stacked = stacked[lowest:]
-        # The mount's own root is that of the directory which takes the changes.
-        (folder / UPPER).mkdir()
-        (folder / UPPER).chmod(IMPLIED_MODE)
-        os.utime(folder / UPPER, (0, 0))
-        inherit(folder / UPPER, (b"",), [folder / name for name in stacked])
+        directories = [folder / name for name in stacked]
+        for name in stacked:
+            if self._reports[name].hard_links:
+                part_from_hidden(directories, folder / name)
+        _make_upper(folder / UPPER, directories)
         return stacked
 
     def _describe(self, manifest: Document) -> None:
@@ -185,6 +190,23 @@ class MountsOutput:
         records = [self._layers[position].record for position in sorted(self._layers)]
         xattrs = not self._total().xattrs_skipped
         return Evidence(LayeredRecord(records), owners=True, xattrs=xattrs, kept=tuple(self._records))
+
+
+def _each_once(names: Sequence[Path]) -> list[Path]:
+    """Where it stands last."""
+    return [name for place, name in enumerate(names) if name not in names[place + 1 :]]
+
+
+def _last(names: Sequence[Path], name: Path) -> int:
+    return max(place for place, each in enumerate(names) if each == name)
+
+
+def _make_upper(upper: Path, layers: Sequence[Path]) -> None:
+    """The mount's own root is that of the directory which takes the changes."""
+    upper.mkdir()
+    upper.chmod(IMPLIED_MODE)
+    os.utime(upper, (0, 0))
+    inherit(upper, (b"",), layers)
 
 
 def _empty_layer(target: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from occystrap_core.kit.rootfs.overlay import unmount_overlay
 from occystrap_core.testing.build import build_image
 from occystrap_core.testing.layers import (
     device,
@@ -81,12 +82,19 @@ LINKS = [
     whiteout("usr/bin/absolute"),
     file("usr/bin/ping", "other ping", mode=0o755, mtime=T + 31),
 ]
+MORE_LINKS = [
+    directory("usr", mtime=T),
+    directory("usr/bin", mtime=T + 40),
+    hardlink("usr/bin/su3", "usr/bin/su2", mode=0o4755, mtime=T + 5),
+    whiteout("usr/bin/su"),
+]
 IMAGES = {
     "base": [BASE],
     "whiteouts": [BASE, CHANGES],
     "links": [BASE, LINKS],
     "all": [BASE, CHANGES, LINKS, [opaque("."), directory("./", mtime=T), file("left", "alone", mtime=T)]],
     "twice": [BASE, CHANGES, BASE],
+    "groups": [BASE, LINKS, MORE_LINKS],
 }
 
 
@@ -147,3 +155,14 @@ def _mounted(podman: Podman, reference: str) -> Path:
     """Where podman has unpacked the image: with the vfs driver, a plain directory."""
     name = podman.run("pull", "--quiet", reference).strip()
     return Path(podman.run("image", "mount", name).strip())
+
+
+@pytest.mark.peer("umoci")
+def test_a_mount_shows_what_umoci_unpacks(layout, tmp_path, run_cli):
+    done = run_cli("process", f"ocidir://{layout}:judged", f"mounts://{tmp_path}/mounted", "--verify-full")
+    assert done.returncode == 0, done.stderr
+    try:
+        peers.run_tool("umoci", "unpack", "--image", f"{layout}:judged", str(tmp_path / "umoci"))
+        assert known(snapshot(tmp_path / "mounted/rootfs")) == known(snapshot(tmp_path / "umoci/rootfs"))
+    finally:
+        unmount_overlay(tmp_path / "mounted")

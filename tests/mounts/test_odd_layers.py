@@ -9,9 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from occystrap_core.kit.rootfs.copying import copy_data
 from occystrap_core.kit.rootfs.overlay import mounted_at, unmount_overlay
-from occystrap_core.kit.rootfs.stacking import copy_data
-from occystrap_core.testing.build import build_image, directory, file, hardlink, layer_tar, opaque, symlink, whiteout
+from occystrap_core.testing.build import (
+    build_image,
+    directory,
+    fifo,
+    file,
+    hardlink,
+    layer_tar,
+    opaque,
+    symlink,
+    whiteout,
+)
 from tests.mounts.test_mounts import mount, needs_root, occystrap
 
 pytestmark = needs_root
@@ -80,6 +90,32 @@ CASES = {
     ],
     "a directory in the place of a link": [layer_tar(*MERGED), layer_tar(directory("lib"), file("lib/foo", "f"))],
     "a removed link, and a directory": [layer_tar(*MERGED), layer_tar(whiteout("lib"), file("lib/foo", "f"))],
+    "a group of names, of which one is linked again": [
+        layer_tar(directory("d", mode=0o750, mtime=3), FILE, hardlink("d/twin", "a"), hardlink("d/e/deep", "a")),
+        layer_tar(hardlink("b", "d/twin")),
+        layer_tar(hardlink("c", "b")),
+    ],
+    "a group of names that is linked by two of them": [
+        layer_tar(FILE, hardlink("d/twin", "a"), hardlink("d/e/deep", "a")),
+        layer_tar(hardlink("b", "d/twin"), hardlink("c", "a"), hardlink("d/f", "c")),
+    ],
+    "a group of which a layer links one name and takes away others": [
+        layer_tar(FILE, *(hardlink(name, "a") for name in ("gone", "new", "o/x", "p/x", "q/x", "kept"))),
+        layer_tar(hardlink("b", "a"), whiteout("gone"), file("new", "n"), opaque("o"), file("p", ""), whiteout("q")),
+    ],
+    "a group of links and a group of pipes": [
+        layer_tar(symlink("s", "x"), hardlink("d/t", "s"), fifo("pipe"), hardlink("d/pipe", "pipe")),
+        layer_tar(hardlink("u", "s"), hardlink("e/pipe", "d/pipe")),
+    ],
+    "a group in which names were lost": [
+        layer_tar(FILE, hardlink("b", "a"), hardlink("c", "a")),
+        layer_tar(whiteout("b"), file("c", "new")),
+    ],
+    "a group over a layer that stands twice": [
+        layer_tar(FILE, hardlink("d/twin", "a")),
+        layer_tar(hardlink("b", "a")),
+        layer_tar(FILE, hardlink("d/twin", "a")),
+    ],
     "no layers": [],
 }
 

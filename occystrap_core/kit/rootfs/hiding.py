@@ -89,7 +89,7 @@ class Hiding:
             if self._tree.added(parent.inode, name):
                 return
             # It keeps the place of what a hard link leads to, in lower layers.
-            os.unlink(name, dir_fd=parent.fd)
+            self._tree.unlink(parent.fd, name, os.stat(name, dir_fd=parent.fd, follow_symlinks=False))
             _make_whiteout(parent, name)
         self._tree.report.hiding.append(path)
 

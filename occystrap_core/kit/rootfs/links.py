@@ -17,6 +17,7 @@ _PLACE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def make_hard_link(tree: Tree, parent: Directory, name: bytes, path: bytes, entry: TarEntry) -> None:
     """The target means a name inside the root; the link is to what has that name, be it a link."""
+    tree.report.hard_links += 1
     target = inside(entry.linkname)
     source_parent, _, source_name = target.rpartition(b"/")
     source = tree.directories.existing(source_parent) if source_name else None
@@ -96,6 +97,8 @@ def _same_file(source: Directory, source_name: bytes, parent: Directory, name: b
     try:
         target = os.stat(source_name, dir_fd=source.fd, follow_symlinks=False)
     except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(target.st_mode):
         return False
     return os.path.samestat(target, os.stat(name, dir_fd=parent.fd, follow_symlinks=False))
 

@@ -27,7 +27,7 @@ def relocate(layer: Path, report: LayerReport, below: Sequence[Path]) -> None:
             continue
         target = _resolved(path, layer, below)
         if not (target + b"/").startswith(path + b"/"):
-            report.implied.extend(_made(layer, target))
+            report.implied.extend(make_directories(layer, target))
             _merge(layer, path, target, report.implied)
             _rename_in(report, path, target)
 
@@ -69,8 +69,8 @@ def _is_link(status: os.stat_result | None) -> bool:
     return status is not None and stat.S_ISLNK(status.st_mode)
 
 
-def _made(layer: Path, path: bytes) -> Iterator[bytes]:
-    """The directories that had to be made for this one to be there."""
+def make_directories(layer: Path, path: bytes) -> Iterator[bytes]:
+    """Where the layer has no such directory, make it; tells which had to be made for that."""
     parts = path.split(b"/")
     for depth in range(1, len(parts) + 1 if path else 1):
         above = b"/".join(parts[:depth])

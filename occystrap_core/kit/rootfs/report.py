@@ -10,15 +10,16 @@ class Report:
     """Counts over what was unpacked so far, of one layer or of all.
 
     `devices_skipped`: device nodes that could not be made. `whiteout_devices_skipped`: 0:0
-    character devices in a layer, which overlay mounts would take for whiteouts.
-    `owners_unset`: entries whose owner was recorded in `user.rootlesscontainers`, or could not
-    even be recorded. `xattrs_skipped`: attributes that the file system or a lack of rights
-    refused, or that would mean something to an overlay mount. `unknown_skipped`: entries of
-    a kind that no file system has. `implied`: the directories that the layer has something in
-    without an entry of their own, made as the layer's. Only for overlays: `hiding` are the paths
+    character devices in a layer, which overlay mounts would take for whiteouts. `owners_unset`:
+    entries whose owner was recorded in `user.rootlesscontainers`, or could not even be recorded.
+    `xattrs_skipped`: attributes that the file system or a lack of rights refused, or that would
+    mean something to an overlay mount. `unknown_skipped`: entries of a kind that no file system
+    has. `hard_links`: how many were made. `implied`: the directories that the layer has something
+    in without an entry of their own, made as the layer's. Only for overlays: `hiding` are the paths
     of whiteouts, `replaced` the directories that a whiteout is for and that the layer has again
-    without an entry, and `borrowed` the names of files that hard links lead to in lower layers,
-    the one that they lead to first, by the inode of what keeps their place.
+    without an entry, and `borrowed` the names of files that hard links lead to in lower layers, the
+    one that they lead to first, by the inode of what keeps their place; `needed` are those of which
+    nothing is left in the layer.
     """
 
     entries: int = 0
@@ -29,10 +30,12 @@ class Report:
     owners_unset: int = 0
     xattrs_skipped: int = 0
     unknown_skipped: int = 0
+    hard_links: int = 0
     implied: list[bytes] = field(default_factory=list)
     hiding: list[bytes] = field(default_factory=list)
     replaced: list[bytes] = field(default_factory=list)
     borrowed: dict[int, list[bytes]] = field(default_factory=dict)
+    needed: list[bytes] = field(default_factory=list)
 
     def add(self, other: Report) -> None:
         """Count in another layer; the paths stay with each layer."""
@@ -44,6 +47,7 @@ class Report:
         self.owners_unset += other.owners_unset
         self.xattrs_skipped += other.xattrs_skipped
         self.unknown_skipped += other.unknown_skipped
+        self.hard_links += other.hard_links
 
     def warnings(self) -> tuple[str, ...]:
         """What a user should know, each said once."""

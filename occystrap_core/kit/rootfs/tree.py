@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 from occystrap_core.kit.rootfs import attributes, removal
 from occystrap_core.kit.rootfs.attributes import OPAQUE, PERMISSIONS, SPECIAL, Attributes
@@ -93,11 +94,34 @@ class Tree:
         if stat.S_ISDIR(status.st_mode):
             self.directories.forget()
             removal.remove(parent, name)
+            self._forget_lost_places()
             return False
-        os.unlink(name, dir_fd=parent)
+        self.unlink(parent, name, status)
         if stat.S_ISLNK(status.st_mode):
             self.directories.forget()
         return self.overlay
+
+    def unlink(self, parent: int, name: bytes, status: os.stat_result) -> None:
+        """The number of what is gone is given to something else, which keeps no place."""
+        os.unlink(name, dir_fd=parent)
+        if status.st_ino in self.report.borrowed and status.st_nlink == 1:
+            self._lose_place(status.st_ino)
+
+    def _forget_lost_places(self) -> None:
+        for inode, names in list(self.report.borrowed.items()):
+            if not any(self._is_at(name, inode) for name in names):
+                self._lose_place(inode)
+
+    def _lose_place(self, inode: int) -> None:
+        target, *_ = self.report.borrowed.pop(inode)
+        self.report.needed.append(target)
+
+    def _is_at(self, path: bytes, inode: int) -> bool:
+        above, _, name = path.rpartition(b"/")
+        directory = self.directories.existing(above)
+        with suppress(FileNotFoundError):
+            return directory is not None and os.stat(name, dir_fd=directory.fd, follow_symlinks=False).st_ino == inode
+        return False
 
     def imply(self, fd: int, path: bytes) -> None:
         """What directories look like that no entry describes."""
