@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from occystrap_core.cli.rendering import as_json
 from occystrap_core.cli.session import Session
@@ -12,9 +11,10 @@ from occystrap_core.cli.tables import table
 from occystrap_core.contracts.finding import Severity
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.model.errors import OptionError, UnknownName
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AskedRules:
     rules: tuple[CheckSpec, ...]
     severities: Mapping[str, Severity]
@@ -30,10 +30,13 @@ def asked_for(
     levels = dict(map(_level, severity))
     _require_known([*selected, *ignored, *levels], {*known, *session.catalog.names("checks")})
     kept = [spec for name, spec in known.items() if (not selected or name in selected) and name not in ignored]
+    if not kept:
+        raise OptionError("no rule is left to ask", hint=_why_none(selected, ignored, fast=fast))
     return AskedRules(tuple(kept), levels)
 
 
 def listed(session: Session, form: str) -> str:
+    _require_text_or_json("--list-rules", form)
     specs = session.plugins.check_specs()
     if form == "json":
         return as_json([_described(spec) for spec in specs])
@@ -41,10 +44,13 @@ def listed(session: Session, form: str) -> str:
     return table(("Rule", "Severity", "Needs", "What it looks for"), rows)
 
 
-def explained(session: Session, name: str) -> str:
+def explained(session: Session, name: str, form: str) -> str:
+    _require_text_or_json("--explain", form)
     known = {spec.name: spec for spec in session.plugins.check_specs()}
     _require_known([name], known)
     spec = known[name]
+    if form == "json":
+        return as_json(_described(spec))
     parts = [
         f"{spec.name}: {spec.summary}",
         f"Severity: {spec.severity}. Needs: {spec.needs}.",
@@ -65,6 +71,18 @@ def _described(spec: CheckSpec) -> dict[str, str]:
         "example": spec.example,
         "remediation": spec.remedy,
     }
+
+
+def _require_text_or_json(option: str, form: str) -> None:
+    if form not in ("text", "json"):
+        raise OptionError(f"{option} knows no format {form!r}", hint="it is text, or json with -O json")
+
+
+def _why_none(selected: Collection[str], ignored: Collection[str], *, fast: bool) -> str:
+    wanted = [name for name in selected if name not in ignored]
+    if fast and wanted:
+        return f"--fast reads documents only, and {', '.join(wanted)} would have to read layers"
+    return "--ignore takes away what --select names"
 
 
 def _ids(values: Iterable[str]) -> list[str]:

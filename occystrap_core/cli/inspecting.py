@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from occystrap_core.cli.opening import find_source
 from occystrap_core.cli.session import Session
@@ -12,9 +11,10 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.engine.source_tree import Unread, read_tree, read_what_can_be_read
 from occystrap_core.model.errors import UsageError, attributed
 from occystrap_core.model.image import ATTESTED_DIGEST, Image, ImageName, images_of
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Inspected:
     """An opened source with the images that were asked for."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from occystrap_core.contracts.address import Address, written_out
 from occystrap_core.contracts.options import keys_of, parse_options, split_filter
 from occystrap_core.model.errors import OptionError, UnknownName, attributed
+from occystrap_core.model.value import value
 
 if TYPE_CHECKING:
     from occystrap_core.contracts.filter import FilterContext
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Opener: TypeAlias = "Callable[[FilterContext], OpenFilter]"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Source:
     """Where to read from. `streamed` sources can be read once."""
 
@@ -31,7 +31,7 @@ class Source:
     open: Callable[[Settings], Input]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Destination:
     """Where to write to; `scheme` by the plugin's own name, not an alias."""
 

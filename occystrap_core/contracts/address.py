@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 from occystrap_core.model.errors import OccystrapError, UsageError
+from occystrap_core.model.value import value
 
 _ANY_URI = "write it as scheme://…, for example tar://image.tar"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """`scheme://target?key=value`. Only the plugin of the scheme knows what a target means.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import OccystrapError
 from occystrap_core.model.media_types import Compression
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 
 class Stage(StrEnum):
@@ -47,7 +48,7 @@ class Role(StrEnum):
     CONFIG = "config"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Remark:
     """What a rule has to say. `where` is completed with the place the engine is at; `severity`
     overrides the rule's own for this remark."""
@@ -57,7 +58,7 @@ class Remark:
     severity: Severity | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FoundDocument:
     """A document as it was found, however broken.
 
@@ -75,7 +76,7 @@ class FoundDocument:
     json: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LayerUnderCheck:
     """A layer as far as the documents tell: None for what they leave out or get wrong.
 
@@ -90,7 +91,7 @@ class LayerUnderCheck:
     is_tar: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ImageUnderCheck:
     """One manifest. `index` is the index entry's document it was listed in, if any."""
 
@@ -104,7 +105,7 @@ class ImageUnderCheck:
     parent: FoundDocument | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LayerFacts:
     """What reading a layer's blob told. `damage` is what ended the reading early, if anything did;
     everything else then speaks of the part before. `digest` and `size` are those of the bytes as
@@ -136,7 +137,7 @@ class LayerFacts:
         return descriptor is not None and (self.digest, self.size) == (descriptor.digest, descriptor.size)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Seen:
     """One path as one layer has it. `path` has no leading or trailing slash."""
 
@@ -295,7 +296,7 @@ class Check(Protocol):
     def __call__(self, context: CheckContext) -> Examination: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckContext:
     """`targets` are the engines an image must work on, with the oldest version of each:
     ("docker", (20, 10)) …; empty where the user named none. `now` is the time of the run, in

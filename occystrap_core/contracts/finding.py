@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from occystrap_core.contracts.severity import Severity as Severity
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Where:
     """The place of a finding, from the outside in; empty where it concerns the whole."""
 
@@ -17,7 +16,7 @@ class Where:
     entry: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     check: str
     severity: Severity

@@ -1,6 +1,6 @@
 """Typed options: a plugin declares a frozen dataclass, the core reads it from text.
 
-    @dataclass(frozen=True, slots=True)
+    @value
     class ExcludeOptions:
         pattern: tuple[str, ...] = option(required=True, help="globs of paths to drop")
 

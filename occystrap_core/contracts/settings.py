@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from occystrap_core.model.media_types import Compression
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 DEFAULT_PLATFORM = Platform("linux", "amd64")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settings:
     """A per-URI option of the same name wins over these."""
 

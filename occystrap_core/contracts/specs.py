@@ -12,21 +12,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from occystrap_core.contracts.needs import Entries, Needs
 from occystrap_core.contracts.severity import Severity
+from occystrap_core.model.value import value
 
 PLUGIN_API = 1
 """The contract version. A plugin made for a newer one is refused with a clear text."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NoOptions:
     """The options type of a plugin that has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InputSpec:
     """`options` is a frozen dataclass made with `option()` fields; `grammar` is shown in help."""
 
@@ -39,7 +38,7 @@ class InputSpec:
     api: int = PLUGIN_API
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OutputSpec:
     name: str
     summary: str
@@ -50,7 +49,7 @@ class OutputSpec:
     api: int = PLUGIN_API
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FilterSpec:
     name: str
     summary: str
@@ -60,7 +59,7 @@ class FilterSpec:
     api: int = PLUGIN_API
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VerifierSpec:
     """`schemes`: the output schemes it answers for; empty means all of them."""
 
@@ -72,7 +71,7 @@ class VerifierSpec:
     api: int = PLUGIN_API
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandSpec:
     name: str
     summary: str
@@ -81,7 +80,7 @@ class CommandSpec:
     api: int = PLUGIN_API
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckSpec:
     """`name` is the rule's id and `summary` its title. `why` says why it matters, `example` shows
     an image or a Dockerfile that breaks it, `remedy` what to do; the three make `--explain` and

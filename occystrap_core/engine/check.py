@@ -28,6 +28,7 @@ from occystrap_core.engine.layer_scan import LayerScan, Tap
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.engine.selection import Selection
+from occystrap_core.model.value import value
 
 MAX_REMARKS = 50
 """Of one rule about one place: a document can hold a hundred thousand of the same fault."""
@@ -35,7 +36,7 @@ MAX_REMARKS = 50
 Rule = tuple[CheckSpec, Callable[[CheckContext], Examination]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckRequest:
     """`fast` reads documents only. `severities` override those of the rules, by id, except where a
     rule gave a remark one of its own."""
@@ -50,7 +51,7 @@ class CheckRequest:
     severities: Mapping[str, Severity] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckedImage:
     """One image with the facts of its layers, in order, and what each layer hides of those below."""
 
@@ -59,7 +60,7 @@ class CheckedImage:
     view: MergedView | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckOutcome:
     """`findings` in a stable order: by image, then layer, then rule."""
 

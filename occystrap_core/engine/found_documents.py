@@ -27,11 +27,12 @@ from occystrap_core.model.errors import (
 )
 from occystrap_core.model.image import ATTESTED_DIGEST
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 MAX_LAYERS = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FoundImages:
     """Every document from the root down, and the images that are to be checked."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import NotFound
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Selection:
     """One platform makes a single image of an index; several, or `everything`, keep it an index.
 

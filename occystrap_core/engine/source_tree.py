@@ -14,6 +14,7 @@ from occystrap_core.model.errors import InvalidImage, LimitExceeded, OccystrapEr
 from occystrap_core.model.image import ATTESTED_DIGEST, Image, Index
 from occystrap_core.model.media_types import INDEXES
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 if TYPE_CHECKING:
     from occystrap_core.contracts.output import Output
@@ -45,7 +46,7 @@ def told_by(part: Input | Output) -> tuple[str, ...]:
     return tuple(tell()) if tell else ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unread:
     """A wanted image, or index of images, that could not be read."""
 

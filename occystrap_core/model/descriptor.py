@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidImage
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 JsonObject = Mapping[str, Any]
 _OWN_KEYS = frozenset({"mediaType", "digest", "size", "platform"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Descriptor:
     """`extra` holds every other key (annotations, urls, artifactType, data …) as it was found."""
 

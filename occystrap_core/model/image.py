@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 ATTESTED_DIGEST = "vnd.docker.reference.digest"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ImageName:
     """What an image is called: RepoTags, catalog entries and summaries are made of it.
 
@@ -27,7 +27,7 @@ class ImageName:
         return f"{self.repository}:{self.tag}" if self.tag else self.repository
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Image:
     """One manifest with its config and layers. `is_artifact` when the config is no image config."""
 
@@ -45,7 +45,7 @@ class Image:
         return str(self.descriptor.annotations.get(ATTESTED_DIGEST, ""))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Index:
     descriptor: Descriptor
     document: Document

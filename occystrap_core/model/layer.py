@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.media_types import is_layer
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Layer:
     """A layer as the documents tell it, known by position and descriptor.
 
@@ -27,7 +28,7 @@ class Layer:
         return self.diff_id is not None and is_layer(self.descriptor.media_type)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LayerStats:
     """What one pass counted, for summaries and verifiers. Zero where the layer was not opened."""
 
@@ -40,7 +41,7 @@ class LayerStats:
     bytes_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SealedLayer:
     """A layer after its bytes were seen: only a pass, a cache or a reuse can make one.
 

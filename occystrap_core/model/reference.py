@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidDigest, UsageError
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.value import value
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
@@ -22,7 +22,7 @@ _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reference:
     """Where an image lies: always well-formed when it came from `parse` or `located`.
 

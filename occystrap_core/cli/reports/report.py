@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.finding import Finding, Severity
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.value import value
 
 if TYPE_CHECKING:
     from occystrap_core.engine.check import CheckOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckReport:
     """`source` is the URI as it may be shown; `rules` are those that were asked, by id."""
 

@@ -7,7 +7,6 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from occystrap_core.kit.distribution.challenge import Challenge, parse_challenges
@@ -18,6 +17,7 @@ from occystrap_core.kit.distribution.origin import Origin, Url
 from occystrap_core.kit.distribution.realm import checked_realm, may_see_credentials
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import AccessDenied, InvalidJson, TransferError
+from occystrap_core.model.value import value
 
 Scopes = tuple[str, ...]
 CLIENT_ID = "occystrap"
@@ -25,7 +25,7 @@ _SHORTEST_LIFE = 60.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Token:
     authorization: str
     expires: float

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.input import Chunk
@@ -25,6 +25,7 @@ from occystrap_core.model.document import Document
 from occystrap_core.model.errors import DigestMismatch, NotFound, OccystrapError, OptionError
 from occystrap_core.model.reference import Reference, referrers_tag
 from occystrap_core.model.strict_json import MAX_BYTES
+from occystrap_core.model.value import value
 
 _log = logging.getLogger(__name__)
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ PULL, PUSH = "pull", "pull,push"
 _STORED = frozenset({200, 201, 202})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Access:
     """How a registry is to be reached, from a URI and the settings together.
 

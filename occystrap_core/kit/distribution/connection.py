@@ -15,7 +15,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 
@@ -23,13 +22,14 @@ from occystrap_core.kit.distribution.origin import IpAddress, Origin, ip_address
 from occystrap_core.kit.distribution.paced import PacedResponse
 from occystrap_core.kit.distribution.proxies import Proxy, proxy_for
 from occystrap_core.model.errors import OccystrapError, TransferError
+from occystrap_core.model.value import value
 
 BUFFER_SIZE = 256 * 1024
 _MAX_KEPT = 16
 _MAX_KEPT_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Timeouts:
     """Seconds. After an upload a registry may need longer than `idle` to answer: it has to hash what it got."""
 
@@ -38,7 +38,7 @@ class Timeouts:
     after_upload: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Door:
     """The one way to a server that is not found by its origin: a daemon behind a socket.
 

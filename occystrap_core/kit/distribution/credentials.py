@@ -7,7 +7,7 @@ import logging
 import os
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from occystrap_core.kit.distribution.failures import shown
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import OccystrapError, UsageError
 from occystrap_core.model.reference import DOCKER_HUB, Reference
+from occystrap_core.model.value import value
 
 _HUB_KEYS = ("docker.io", "https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io")
 _IDENTITY_USER = "<token>"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Credentials:
     """A user and a password, or an identity token that stands for both. `origin` says who gave them."""
 

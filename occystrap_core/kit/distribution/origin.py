@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from occystrap_core.model.errors import TransferError
 from occystrap_core.model.reference import Reference
+from occystrap_core.model.value import value
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -34,7 +35,7 @@ class Origin:
         return f"{self.scheme}://{self.netloc}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Url:
     """An origin and what is asked of it, path and query exactly as they will be sent."""
 

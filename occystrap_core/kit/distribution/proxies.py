@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote, urlsplit
 
 from occystrap_core.kit.distribution.origin import Origin
 from occystrap_core.model.errors import UsageError
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Proxy:
     host: str
     port: int

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from occystrap_core.kit.distribution.failures import Transient
 from occystrap_core.kit.distribution.origin import Origin
+from occystrap_core.model.value import value
 
 MAX_WAIT = 60.0
 
@@ -58,7 +59,7 @@ def rate_limit_of(origin: Origin, rate: float | None) -> RateLimit:
     return RateLimit(rate)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RetryPolicy:
     """`retries` after the first attempt, waiting `first_wait` seconds, then twice as long each time."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from email.utils import parsedate_to_datetime
 from time import time
 
@@ -15,6 +15,7 @@ from occystrap_core.kit.distribution.http import HttpClient, Response, read_capp
 from occystrap_core.kit.distribution.origin import Origin, Url
 from occystrap_core.kit.distribution.retry import RateLimit, RetryPolicy
 from occystrap_core.model.errors import AccessDenied, NotFound, OccystrapError, TransferError
+from occystrap_core.model.value import value
 
 MAX_REDIRECTS = 10
 _MAX_LOGINS = 5
@@ -24,7 +25,7 @@ _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _FINAL = "MANIFEST_BLOB_UNKNOWN"  # some registries say it with a 5xx, though it will be no better next time
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """One thing asked of a registry.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -11,6 +11,7 @@ from occystrap_core.contracts.settings import Settings
 from occystrap_core.kit.distribution.client import Access
 from occystrap_core.model.errors import UsageError
 from occystrap_core.model.reference import Reference
+from occystrap_core.model.value import value
 
 
 class AccessOptions(Protocol):
@@ -32,7 +33,7 @@ class AccessOptions(Protocol):
     def max_workers(self) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Target:
     """`[user:pass@]HOST[:PORT]/NAME[:TAG][@DIGEST]`, taken apart."""
 
