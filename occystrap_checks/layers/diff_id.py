@@ -46,10 +46,9 @@ class Content(LayerExamination):
         promised, found = facts.layer.diff_id, facts.diff_id
         if not is_sound(facts) or promised is None or found is None:
             return NOTHING
-        number = facts.layer.position + 1  # people count from 1
         if found == promised:
-            return (Remark(f"layer {number} is {found}, as the config says", severity=Severity.INFO),)
-        message = f"layer {number} is {found} once inflated, the config says {promised}"
+            return (Remark(f"the layer is {found}, as the config says", severity=Severity.INFO),)
+        message = f"the layer is {found} once inflated, the config says {promised}"
         if promised != facts.digest:
             return (Remark(message),)
         if facts.layer.descriptor and layer_compression(facts.layer.descriptor.media_type) != facts.compression:

@@ -63,8 +63,10 @@ def check(
     from occystrap_core.cli.reports import render
 
     form = form or ("json" if session.json else "text")
-    if list_rules or explain:
-        click.echo(check_rules.listed(session, form) if list_rules else check_rules.explained(session, explain or ""))
+    if explain is not None or list_rules:
+        click.echo(
+            check_rules.listed(session, form) if explain is None else check_rules.explained(session, explain, form)
+        )
         return
     if source is None:
         raise click.UsageError("Missing argument 'SOURCE'.", context)

@@ -123,6 +123,17 @@ def test_github_annotations_escape_what_means_something_there() -> None:
     assert lines[1].startswith("::error title=")
 
 
+def test_what_is_said_for_information_is_no_annotation_on_github() -> None:
+    found = outcome(build_image(LAYERS), "rootfs-type")
+    shown = CheckReport(
+        "tar://a.tar", ImageName("a"), False, found, {"rootfs-type": spec("rootfs-type", Severity.ERROR)}
+    )
+    assert render(shown, "github").splitlines() == [
+        '  [rootfs-type] rootfs.type is "layers"',
+        "Checked tar://a.tar: 0 error(s), 0 warning(s)",
+    ]
+
+
 class TestHtml:
     def test_it_needs_nothing_from_elsewhere(self) -> None:
         page = render(report(), "html")

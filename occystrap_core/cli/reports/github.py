@@ -6,7 +6,8 @@ from occystrap_core.cli.rendering import safe
 from occystrap_core.cli.reports.report import CheckReport, place
 from occystrap_core.contracts.finding import Finding, Severity
 
-_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
+"""What is said for information is a line of the log: GitHub shows few annotations, and each counts."""
 
 
 def render(report: CheckReport) -> str:
@@ -18,10 +19,12 @@ def render(report: CheckReport) -> str:
 
 
 def _command(report: CheckReport, finding: Finding, several: bool) -> str:
-    title = _property(f"{finding.check}: {report.rules[finding.check].summary}")
     at = place(finding, several=several)
-    message = _data(f"{report.source}: {f'{at}: ' if at else ''}{finding.message}")
-    return f"::{_COMMANDS[finding.severity]} title={title}::{message}"
+    text = f"{f'{at}: ' if at else ''}{finding.message}"
+    if finding.severity not in _COMMANDS:
+        return safe(f"  [{finding.check}] {text}")
+    title = _property(f"{finding.check}: {report.rules[finding.check].summary}")
+    return f"::{_COMMANDS[finding.severity]} title={title}::{_data(f'{report.source}: {text}')}"
 
 
 def _data(text: str) -> str:

@@ -34,7 +34,7 @@ class TestDiffId:
     def test_that_all_is_well_is_said(self) -> None:
         [(_, severity, message)] = said(image_of(TAR), "diff-id")
         assert severity == "info"
-        assert message.startswith("layer 1 is sha256:")
+        assert message.startswith("the layer is sha256:")
 
     def test_layers_that_changed_places(self) -> None:
         image = build_image([TAR, OTHER])
