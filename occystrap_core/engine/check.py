@@ -38,8 +38,8 @@ Rule = tuple[CheckSpec, Callable[[CheckContext], Examination]]
 
 @value
 class CheckRequest:
-    """`fast` reads documents only. `severities` override those of the rules, by id, except where a
-    rule gave a remark one of its own."""
+    """`fast` reads documents only. `severities` override those of the rules, by id: what a rule gave a
+    severity of its own keeps it where it is the milder one."""
 
     source: Input
     rules: tuple[Rule, ...]
@@ -188,11 +188,12 @@ class Judgement:
             self._fail(spec, where, f"{type(error).__name__}: {error}")
 
     def _say(self, spec: CheckSpec, place: Where, remarks: Sequence[Remark]) -> None:
-        usual = self.request.severities.get(spec.name, spec.severity)
-        for remark in remarks[:MAX_REMARKS]:
+        wanted = self.request.severities.get(spec.name)
+        severities = [_severity(spec, remark, wanted) for remark in remarks]
+        for remark, severity in zip(remarks[:MAX_REMARKS], severities, strict=False):
             where = _completed(remark.where, place)
-            self.findings.append(Finding(spec.name, remark.severity or usual, remark.message, where, spec.remedy))
-        dropped = [remark.severity or usual for remark in remarks[MAX_REMARKS:]]
+            self.findings.append(Finding(spec.name, severity, remark.message, where, spec.remedy))
+        dropped = severities[MAX_REMARKS:]
         if dropped:
             message = f"and {len(dropped)} more of these"
             self.findings.append(Finding(spec.name, worst(dropped), message, place, spec.remedy))
@@ -208,6 +209,14 @@ class Judgement:
 def _is_whole(facts: Sequence[LayerFacts]) -> bool:
     """Whether everything that a container would see is known."""
     return all(each.layer.is_tar and each.is_authentic and each.damage is None for each in facts)
+
+
+def _severity(spec: CheckSpec, remark: Remark, wanted: Severity | None) -> Severity:
+    """What somebody `wanted` is a ceiling for remarks that have a severity of their own: the word that all
+    is well stays information."""
+    if remark.severity is None or wanted is None:
+        return remark.severity or wanted or spec.severity
+    return max(remark.severity, wanted, key=list(Severity).index)
 
 
 def worst(severities: Iterable[Severity]) -> Severity:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from occystrap_core.contracts.check import CheckContext
@@ -34,6 +35,7 @@ def outcome(
     fast: bool = False,
     targets: Sequence[tuple[str, tuple[int, ...]]] = (),
     everything: bool = True,
+    severities: Mapping[str, Severity] = MappingProxyType({}),
     **context: Any,
 ) -> CheckOutcome:
     source = content if isinstance(content, MemoryInput) else MemoryInput(content)
@@ -42,7 +44,7 @@ def outcome(
     chosen = (*(rules(*names) if names or not given else ()), *given)
     about = CheckContext(targets=tuple(targets), now=context.pop("now", NOW), **context)
     selection = Selection((DEFAULT_PLATFORM,), everything)
-    return check(CheckRequest(source, chosen, selection, Settings(), Silent(), about, fast=fast))
+    return check(CheckRequest(source, chosen, selection, Settings(), Silent(), about, fast, severities))
 
 
 def findings(content: Content | MemoryInput, *wanted: str | Rule, **how: Any) -> list[Finding]:

@@ -236,3 +236,26 @@ class TestView:
     def test_what_a_later_layer_brings_back_is_there(self) -> None:
         view = self.view(BASE, layer_tar(whiteout("etc")), layer_tar(file("etc/again", "y")))
         assert {seen.path for seen in view.final() if seen.path.startswith(b"etc")} == {b"etc/again"}
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "expected"),
+    [
+        (None, Severity.ERROR, Severity.ERROR),
+        (None, Severity.INFO, Severity.INFO),
+        (Severity.ERROR, Severity.INFO, Severity.INFO),
+        (Severity.ERROR, Severity.WARNING, Severity.WARNING),
+        (Severity.INFO, Severity.ERROR, Severity.INFO),
+        (Severity.WARNING, None, Severity.WARNING),
+    ],
+)
+def test_a_wanted_severity_is_the_most_that_a_rule_may_say(
+    own: Severity | None, wanted: Severity | None, expected: Severity
+) -> None:
+    class Says(Examination):
+        def image(self, image: ImageUnderCheck) -> list[Remark]:
+            return [Remark("so", severity=own)]
+
+    severities = {"says": wanted} if wanted else {}
+    (finding,) = outcome(build_image([]), (spec("says"), Says), severities=severities).findings
+    assert finding.severity is expected
