@@ -155,7 +155,7 @@ class Arrivals:
             blob, reused = self._copy_named(arrival, task) if arrival.digest else self._copy_unnamed(arrival, task)
         if reused:
             task.done("already there")
-        self._copied[blob.digest] = _Copied(blob.size, found, reused)
+        self._copied.setdefault(blob.digest, _Copied(blob.size, found, reused))  # the first time counts
 
     def _copy_named(self, arrival: Arrival, task: Task) -> tuple[Descriptor, bool]:
         assert arrival.digest is not None

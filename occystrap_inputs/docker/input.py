@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
+from occystrap_core.contracts.arrival import Take
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.catalogue import read_catalogue
 from occystrap_core.kit.docker_archive.content import ArchivedImage
 from occystrap_core.kit.docker_engine.client import DockerClient
 from occystrap_core.kit.docker_engine.endpoint import find_endpoint
-from occystrap_core.kit.docker_engine.exported import exported_archive
+from occystrap_core.kit.docker_engine.exported import exported_archive, take_nothing
 from occystrap_core.kit.docker_engine.image_id import Wanted
 from occystrap_core.kit.docker_engine.known import KnownImage, find_image
 from occystrap_core.model.descriptor import Descriptor
@@ -20,7 +21,7 @@ from occystrap_inputs.docker.plugin import DockerInputOptions
 
 
 class DockerInput:
-    """The image is exported once, when its root is asked for."""
+    """The image is exported once: when its blobs may be handed on, else when its root is asked for."""
 
     traits = InputTraits(unpacked=True)
 
@@ -37,6 +38,9 @@ class DockerInput:
 
     def name(self) -> ImageName:
         return self._known.name(self._wanted)
+
+    def deliver(self, take: Take) -> None:
+        self._archive = self._exported(take)
 
     def root(self) -> Descriptor:
         return self._image.root()
@@ -63,9 +67,12 @@ class DockerInput:
 
     @cached_property
     def _image(self) -> ArchivedImage:
-        exported = self.client.export(self._known.spelling)
-        self._archive = exported_archive(exported, self.client.endpoint.name, self._settings.temp_dir)
+        self._archive = self._archive or self._exported()
         catalogue = read_catalogue(self._archive)
         image = catalogue.images[0].open()
         self._notes = catalogue.notes + image.notes
         return image
+
+    def _exported(self, take: Take = take_nothing) -> Archive:
+        export = partial(self.client.export, self._known.spelling)
+        return exported_archive(export, self.client.endpoint.name, self._settings.temp_dir, take)

@@ -26,17 +26,24 @@ from occystrap_core.testing.build import BuiltImage, BuiltIndex, Content, Member
 NAME = "ns/app:v1"
 
 
+def _already_set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Daemon:
     """`images` are what inspect says and what export sends, by name. `break_export` cuts the
-    connection in the middle, `stalls` reads no further, `load_says` is what it answers to a load;
-    `loaded` is what came."""
+    connection in the middle; an export waits for `go_on` before its last bytes. `stalls` reads no
+    further, `load_says` is what it answers to a load; `loaded` is what came."""
 
     socket: Path
     images: dict[str, tuple[Mapping[str, Any], bytes]] = field(default_factory=dict)
     version: Mapping[str, Any] = field(default_factory=lambda: {"Version": "29.0.0"})
     info: Mapping[str, Any] = field(default_factory=lambda: {"Driver": "overlay2", "DriverStatus": None})
     break_export: bool = False
+    go_on: threading.Event = field(default_factory=_already_set)
     stalls: bool = False
     load_status: int = 200
     load_says: bytes = b'{"stream":"Loaded image: ns/app:v1\\n"}\n'
@@ -106,7 +113,7 @@ def _layout(content: BuiltImage | BuiltIndex, here: BuiltImage) -> Iterator[Memb
         blobs[content.index.digest] = content.index.raw
     yield directory("blobs")
     yield directory("blobs/sha256")
-    for digest in sorted(blobs):
+    for digest in sorted(blobs, key=str):
         yield blob_file(digest), blobs[digest]
     entry = {
         "mediaType": content.root.media_type,
@@ -159,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
         end = len(archive) // 2 if self.daemon.break_export else len(archive)
         for start in range(0, end, 1000):
             piece = archive[start : min(start + 1000, end)]
+            if start + 3000 > end:
+                self.daemon.go_on.wait(20)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         if self.daemon.break_export:
             self.close_connection = True

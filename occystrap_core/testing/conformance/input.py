@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from occystrap_core.contracts.arrival import Arrival, Delivering
 from occystrap_core.contracts.input import Chunk, Input, InputTraits
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
@@ -42,6 +43,7 @@ def check_input(open_input: OpenInput, *, expected: Content | None = None, untou
         _check_reopening(open_input)
     if _traits_of(open_input).concurrent:
         _check_threads(open_input)
+    _check_delivery(open_input)
     require(untouched is None or tree_of(untouched) == before, "an input never writes")
 
 
@@ -84,6 +86,48 @@ def _check_content(open_input: OpenInput, expected: Content | None) -> None:
             raw = {digest: document.raw for digest, document in documents.items()}
             require(raw == dict(expected.documents), "every document is served with its exact bytes")
             require(blobs == dict(expected.blobs), "every blob is served as it is stored")
+
+
+def _check_delivery(open_input: OpenInput) -> None:
+    """Whether all, nothing or the beginnings of what arrives are taken, everything is served afterwards."""
+    with _opened(open_input) as source:
+        wanted = _everything(source)
+    for take in (_take_nothing, _take_all, _take_the_beginning):
+        with _opened(open_input) as source:
+            if not isinstance(source, Delivering):
+                return
+            source.deliver(take)
+            require(_everything(source) == wanted, "deliver() changes nothing of what is served")
+
+
+def _everything(source: Input) -> dict[Digest, bytes]:
+    documents = documents_below(source, source.root())
+    blobs = {blob.digest: blob for blob in blobs_named_by(documents.values())}
+    served = {digest: document.raw for digest, document in documents.items()}
+    return served | {digest: read_blob(source, blob) for digest, blob in blobs.items()}
+
+
+def _take_nothing(arrival: Arrival) -> bool:
+    return False
+
+
+def _take_all(arrival: Arrival) -> bool:
+    """As the engine: what does not look like a layer is left to the input."""
+    if arrival.head.startswith((b"{", b"[")):
+        return False
+    content = b"".join(map(bytes, arrival.chunks))
+    require(len(content) == arrival.size, "an arrival is as long as it says")
+    require(content.startswith(arrival.head), "an arrival begins with its head")
+    require(len(arrival.head) >= min(512, arrival.size), "a head has 512 bytes, if there are so many")
+    require(arrival.digest is None or arrival.digest.matches(content), "an arrival is what it is called")
+    return True
+
+
+def _take_the_beginning(arrival: Arrival) -> bool:
+    if arrival.head.startswith((b"{", b"[")):
+        return False
+    next(iter(arrival.chunks), None)
+    return True
 
 
 def _check_missing(open_input: OpenInput) -> None:
