@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 Chunk = bytes | memoryview
 """A piece of a stream. A memoryview is valid only until the next piece is asked for:
 a consumer that keeps it must copy it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InputTraits:
     """`reopenable`: blob() may be called again for the same blob.
     `concurrent`: blob() may be called, and its chunks read, from several threads at once.

@@ -9,7 +9,7 @@ Nothing is visible under its final name before `commit`, and opening an output w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -21,9 +21,10 @@ from occystrap_core.model.document import Document
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression, Family
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OutputTraits:
     """`compressions`: what layers may be stored as; the first is what uncompressed ones become.
     `convert`: recompress every layer that is not already so (the user asked for it).
@@ -45,7 +46,7 @@ class OutputTraits:
     any_order: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OutputContext:
     """What an output is told when it is opened: the global options, what the image is called
     at its source, and, where that is a registry, its (host, repository)."""
@@ -55,7 +56,7 @@ class OutputContext:
     source_origin: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Slot:
     """The place of a blob in the whole transfer.
 
@@ -84,7 +85,7 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """What commit() made: enough to find it again and to verify it.
 

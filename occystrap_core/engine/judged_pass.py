@@ -112,7 +112,7 @@ class JudgedPass:
             plan.layer.position, {}, None, None, plan.layer.created_by, is_layer(plan.layer.descriptor.media_type)
         )
         with self._guard:
-            return self._judgement.scan(self._at_source(plan.image), layer, iter, 1)
+            return self._judgement.layers.scan(self._at_source(plan.image), layer, iter, 1)
 
     def _at_source(self, image: Image) -> ImageUnderCheck:
         digest = image.descriptor.digest

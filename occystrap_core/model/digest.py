@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Protocol
 
 from occystrap_core.model.errors import InvalidDigest
+from occystrap_core.model.value import value
 
 HEX_LENGTHS = {"sha256": 64, "sha512": 128}
 USUAL_ALGORITHM = "sha256"
@@ -21,7 +21,7 @@ class Hasher(Protocol):
     def hexdigest(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value
 class Digest:
     """An algorithm and a lower-case hex value, always well-formed when it came from `parse`.
 

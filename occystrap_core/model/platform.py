@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from occystrap_core.model.errors import InvalidImage, UsageError
+from occystrap_core.model.value import value
 
 _ARCHITECTURES = {
     "x86_64": "amd64",
@@ -18,7 +18,7 @@ _ARCHITECTURES = {
 _IMPLIED_VARIANT = {"arm64": "v8", "arm": "v7"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value
 class Platform:
     os: str
     architecture: str
