@@ -16,7 +16,20 @@ _SOMETIMES = {LINKS, EMPTY, "catalog.json", "manifest.json"}
 _OF_LAYERS = re.compile(r"[0-9a-f]{64}([0-9a-f]{64})?")
 
 
+def has_mounts(directory: Path) -> bool:
+    """Whether a run, or occystrap 0.4, wrote here, whatever else is there by now."""
+    return _names(directory) >= _ALWAYS
+
+
+def strangers(directory: Path) -> list[str]:
+    """What no run left there."""
+    return sorted(name for name in _names(directory) - _ALWAYS - _SOMETIMES if not _OF_LAYERS.fullmatch(name))
+
+
 def is_mounts(directory: Path) -> bool:
-    """Whether this is what an earlier run, or occystrap 0.4, left here, and nothing of anybody else."""
-    names = {found.name for found in directory.iterdir()}
-    return names >= _ALWAYS and all(map(_OF_LAYERS.fullmatch, names - _ALWAYS - _SOMETIMES))
+    """Whether this is what an earlier run left here, and nothing of anybody else."""
+    return has_mounts(directory) and not strangers(directory)
+
+
+def _names(directory: Path) -> set[str]:
+    return {found.name for found in directory.iterdir()}

@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from occystrap_core.kit.rootfs.mountinfo import Mounted, mounts
 from occystrap_core.model.errors import AccessDenied, TransferError
 
 WHERE = "at most 500 layers, on a file system that takes changes of overlays: not on another overlay"
@@ -28,14 +28,6 @@ libc = ctypes.CDLL(None, use_errno=True)
 if libc.umount2(sys.argv[1].encode(), 8):  # UMOUNT_NOFOLLOW
     sys.exit(os.strerror(ctypes.get_errno()))
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """What the kernel says of one overlay: where it is, and the options it was mounted with."""
-
-    point: Path
-    options: str
 
 
 def require_root() -> None:
@@ -65,14 +57,10 @@ def unmount_overlay(directory: Path) -> None:
 
 
 def mounted_at(point: Path) -> Mounted | None:
-    """The overlay at exactly this place, the topmost where several are."""
-    wanted, found = os.fsencode(os.path.realpath(point)), None
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        fields, _, rest = line.partition(b" - ")
-        if fields.split(b" ")[4].decode("unicode_escape").encode("latin-1") == wanted:
-            kind, _, options = rest.split(b" ", 2)
-            found = Mounted(point, os.fsdecode(options)) if kind == b"overlay" else None
-    return found
+    """The overlay at exactly this place, unless something else is mounted over it."""
+    wanted = os.path.realpath(point)
+    *_, found = (None, *(each for each in mounts() if each.point == wanted))
+    return found if found is not None and found.kind == b"overlay" else None
 
 
 def _in(directory: Path, script: str, *arguments: str, doing: str, hint: str = "") -> None:

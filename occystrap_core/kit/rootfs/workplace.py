@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from occystrap_core.kit.rootfs.mountinfo import mounts_below, seen_by
 from occystrap_core.kit.rootfs.overlay import ROOTFS, mounted_at, unmount_overlay
 from occystrap_core.kit.rootfs.removal import remove
 from occystrap_core.model.errors import NotFound, TransferError, UsageError
@@ -106,21 +107,28 @@ def _require_room(target: Path, is_same_kind: Callable[[Path], bool], overwrite:
         raise UsageError(f"{target} is not a directory")
     if real.is_mount():
         raise UsageError(f"{target} is a mount point, which cannot be replaced", hint="name a directory in it")
-    if mounted := mounts_below(real):
-        raise UsageError(f"{shown(os.fsencode(mounted[0]))} is mounted inside {target}", hint="unmount it first")
-    if any(real.iterdir()) and not overwrite and not is_same_kind(real):
+    if not any(real.iterdir()):
+        return
+    require_no_mounts(real)
+    if not overwrite and not is_same_kind(real):
         raise UsageError(f"{target} is not empty", hint="name another directory, or add overwrite=true to replace it")
 
 
-def mounts_below(directory: Path) -> list[str]:
-    """The mount points in a directory; /proc writes what separates fields as octal numbers."""
-    below = f"{directory}/"
-    found = []
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        point = os.fsdecode(line.split(b" ")[4].decode("unicode_escape").encode("latin-1"))
-        if point.startswith(below):
-            found.append(point)
-    return found
+def require_no_mounts(directory: Path) -> None:
+    """What is mounted in a directory that is to go would be lost, or would lose its layers."""
+    if mounted := mounts_below(directory):
+        raise UsageError(f"{shown(os.fsencode(mounted[0]))} is mounted inside {directory}", hint="unmount it first")
+    if process := seen_by(directory):
+        what = f"something in {directory} is mounted in another mount namespace, that of process {process}"
+        raise UsageError(what, hint=f"nsenter --mount --target {process} leads there")
+
+
+def remove_at_once(target: Path) -> None:
+    """The name is gone first: whatever stops the rest, no half of it has that name, and the next
+    run that writes there removes what is left."""
+    aside = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{SUFFIX}")
+    target.rename(aside)
+    remove_tree(aside)
 
 
 def remove_tree(path: Path) -> None:
