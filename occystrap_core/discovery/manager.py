@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from inspect import isroutine
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, TypeVar
 
 import pluggy
@@ -35,14 +34,18 @@ SPECS: dict[str, type[Spec]] = {
     "commands": CommandSpec,
     "checks": CheckSpec,
 }
+_MARK = f"{hookspecs.PROJECT}_impl"
+"""What `hookimpl` leaves on a function."""
 
 
 class _Manager(pluggy.PluginManager):
-    """Looks closely at the functions of a module alone: pluggy would at everything in it, a hundred times."""
+    """Looks closely at what a module has marked as a hook: pluggy would at everything in it, a hundred times."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        if isinstance(plugin, ModuleType) and not isroutine(vars(plugin).get(name)):
-            return None
+        if isinstance(plugin, ModuleType):
+            found = vars(plugin).get(name)
+            if not isinstance(found, (FunctionType, MethodType)) or not hasattr(found, _MARK):
+                return None
         return super().parse_hookimpl_opts(plugin, name)
 
 

@@ -16,7 +16,9 @@ Value = TypeVar("Value")
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[Value]) -> type[Value]:
     """`@dataclass(frozen=True, slots=True)`, for what has neither `__post_init__` nor fields with init=False."""
+    cls.__doc__ = cls.__doc__ or cls.__name__  # else the standard decorator works out a signature to show
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    made.__dataclass_params__.frozen = True
     known = fields(made)
     made.__init__ = _initialiser(made, known)
     # One getter for all that is compared; what has no such field has its class alone.

@@ -81,6 +81,7 @@ def test_secrets_are_not_shown() -> None:
 def test_the_standard_library_takes_them_for_dataclasses() -> None:
     assert [each.name for each in fields(Point)] == ["x", "label", "tags", "secret", "note"]
     assert replace(Point(1, "a"), x=2) == Point(2, "a")
+    assert vars(Point)["__dataclass_params__"].frozen
     match Point(1, "a"):
         case Point(x, label):
             assert (x, label) == (1, "a")
