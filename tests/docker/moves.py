@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from occystrap_core.contracts import Address, Depth, Finding, Settings, Written
+from occystrap_core.contracts import Address, Depth, Finding, Input, Settings, Written
 from occystrap_core.contracts.progress import Silent
 from occystrap_core.contracts.settings import DEFAULT_PLATFORM
 from occystrap_core.engine.chain import OpenFilter
@@ -41,6 +41,18 @@ class ReadImage:
     layers: tuple[bytes, ...]
     media_types: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+class Waiting:
+    """The same source, as if it could not hand anything on."""
+
+    def __init__(self, opened: Input) -> None:
+        self._opened = opened
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "deliver":
+            raise AttributeError(name)
+        return getattr(self._opened, name)
 
 
 def source(image: str, socket: Path, settings: Settings = SETTINGS) -> DockerInput:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,29 +35,16 @@ from occystrap_filters.exclude.filter import Exclude
 from occystrap_filters.exclude.rules import Rules
 from occystrap_filters.normalize_timestamps.filter import NormalizeTimestamps
 from occystrap_filters.normalize_timestamps.plugin import NormalizeOptions
-from occystrap_inputs.docker.input import DockerInput
 from occystrap_outputs.dir.output import DirectoryOutput
 from occystrap_outputs.dir.plugin import DirectoryOutputOptions
 from occystrap_outputs.ocidir.output import LayoutOutput
 from occystrap_outputs.ocidir.plugin import LayoutOutputOptions
 from tests import peers
 from tests.docker.daemon import NAME, Daemon, containerd, docker_24, docker_25, inspected, podman
-from tests.docker.moves import load, source
+from tests.docker.moves import Waiting, load, source
 
 LAYERS = [layer_tar((f"etc/file{n}", f"content {n}\n" * 30_000), symlink("etc/link", "file")) for n in range(3)]
 Open = Callable[[OutputContext], Output]
-
-
-class Waiting:
-    """The same source, as if it could not hand anything on."""
-
-    def __init__(self, opened: DockerInput) -> None:
-        self._opened = opened
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "deliver":
-            raise AttributeError(name)
-        return getattr(self._opened, name)
 
 
 def run(opened: Any, open_output: Open, *filters: Any) -> Outcome:
@@ -273,3 +264,23 @@ def test_a_store_of_memory_gets_the_same(daemon: Daemon) -> None:
     assert slow.images == fast.images and stores[0].snapshot() == stores[1].snapshot()
     assert all(layer.stats.altered and layer.stats.bytes_in for layer in fast.images[0].layers)
     assert not any(layer.reused for layer in fast.images[0].layers)
+
+
+def test_an_interruption_does_not_wait_for_a_daemon_that_is_silent(daemon: Daemon, tmp_path: Path) -> None:
+    built, target = image(), tmp_path / "out"
+    daemon.has(inspected(built, built.config.digest), docker_25(built))
+    daemon.go_on = threading.Event()
+    command = ["process", f"docker://{NAME}?socket={daemon.socket}", f"ocidir://{target}:x"]
+    running = subprocess.Popen([sys.executable, "-m", "occystrap_core", *command], stderr=subprocess.PIPE, text=True)
+    try:
+        while len(list(target.glob(".occystrap-incoming-*/*"))) < 3:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, errors = running.communicate(timeout=30)
+        assert time.monotonic() - began < 10
+    finally:
+        daemon.go_on.set()
+        running.kill()
+    assert (running.returncode, errors) == (130, "Interrupted: stopped before it was done\n")
+    assert not target.exists()

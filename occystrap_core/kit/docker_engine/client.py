@@ -103,6 +103,10 @@ class DockerClient:
         self._questions.interrupt()
         self._transfers.interrupt()
 
+    def break_off(self) -> None:
+        """From any thread: what is being sent or received ends. Questions may still be asked."""
+        self._transfers.interrupt()
+
     def close(self) -> None:
         self._questions.close()
         self._transfers.close()

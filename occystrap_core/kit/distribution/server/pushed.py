@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from occystrap_core.kit.distribution.server.store import StoredBlob
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.streams.spool import Spool
@@ -19,9 +20,10 @@ class _Repository:
 
 
 class PushedImages:
-    """A blob is kept once and may be read any number of times, until `close`."""
+    """A blob is kept once and may be read any number of times, until `close`. `came` is told of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, came: Callable[[Digest, StoredBlob], None] | None = None) -> None:
+        self._came = came
         self._lock = threading.Lock()
         self._repositories: dict[str, _Repository] = {}
 
@@ -34,6 +36,8 @@ class PushedImages:
             kept = self._of(repository).blobs.setdefault(digest, blob)
         if kept is not blob:
             blob.close()
+        elif self._came:
+            self._came(digest, blob)
 
     def mount(self, repository: str, digest: Digest, source: str) -> bool:
         return False
