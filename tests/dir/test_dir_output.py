@@ -14,11 +14,11 @@ from occystrap_core.contracts import OutputContext, Settings, Slot
 from occystrap_core.contracts.verifier import Depth
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidImage, OccystrapError, TransferError, UsageError
-from occystrap_core.model.image import ImageName
+from occystrap_core.model.image import Image, ImageName
 from occystrap_core.model.media_types import Compression, Family
 from occystrap_core.testing.build import BuiltImage, build_artifact, build_image, build_index, layer_tar
 from occystrap_core.testing.memory import MemoryInput
-from tests.ocidir.moves import destination, move, source, written
+from tests.ocidir.moves import destination, move, source, tree_of, written
 from tests.ocidir.test_ocidir_output import files, python
 
 FIRST, SECOND, THIRD = layer_tar(("a", "first")), layer_tar(("b", "second")), layer_tar(("c", "third"))
@@ -134,6 +134,18 @@ class TestSeveralImages:
         move(as_image(image, APP), f"dir://{tmp_path}/out")
         move(as_image(build_image([THIRD]), ImageName("other", "v1")), f"dir://{tmp_path}/out")
         assert load(tmp_path / "out/catalog.json") == {"other": {"v1": "manifest.json"}}
+
+    def test_a_name_that_went_to_another_file_means_what_is_there(self, tmp_path: Path, image: BuiltImage) -> None:
+        """First with a file of its own, then without, and the other way round."""
+        uris = [f"dir://{tmp_path}/out{query}" for query in ("?unique_names=true", "", "?unique_names=true", "")]
+        for number, uri in enumerate(uris):
+            newer = build_image([FIRST, layer_tar(("number", str(number)))])
+            assert move(as_image(newer, APP), uri).findings == ()
+            (file,) = load(tmp_path / "out/catalog.json")["app"].values()
+            found = tree_of(f"dir://{tmp_path}/out?ref=app:v1")
+            assert isinstance(found, Image) and found.config.raw == newer.config.raw
+            assert load(tmp_path / "out" / file)[0]["RepoTags"] == ["app:v1"]
+        assert source(f"dir://{tmp_path}/out?ref=manifest-app-v1.json").root()
 
     @pytest.mark.parametrize("damage", [b"", FIRST[:100], bytes(len(FIRST))])
     def test_a_damaged_layer_that_is_there_is_not_believed(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from occystrap_core.kit.docker_archive.names import UNNAMED, image_name, same_name
+from occystrap_core.kit.docker_archive.names import UNNAMED, image_name, reference_of, same_name
 from occystrap_core.kit.docker_archive.saved import SavedImage, saved_images
 from occystrap_core.kit.docker_directory.catalog import MANIFEST_FILE, Catalog
 from occystrap_core.kit.folder.beneath import Folder
@@ -75,11 +75,13 @@ def is_of_another(folder: Folder, file: str | None, name: ImageName) -> bool:
 def _all_images(folder: Folder) -> Iterator[ListedImage]:
     on_disk = folder.listing("manifest*.json")
     catalog = Catalog.of(folder)
+    holders = _holders(catalog)
     for file in sorted({*catalog.names().values(), *on_disk}):
         listed = saved_images(folder.read(file), f"{folder}/{file}")
         for saved in listed:
             catalogued = _catalogued(catalog, file, saved) if len(listed) == 1 else ()
-            yield ListedImage(saved, (*catalogued, *saved.tags), file)
+            own = (tag for tag in saved.tags if file in holders.get(_meaning(tag), (file,)))
+            yield ListedImage(saved, (*catalogued, *own), file)
 
 
 def _catalogued(catalog: Catalog, file: str, saved: SavedImage) -> tuple[str, ...]:
@@ -90,6 +92,18 @@ def _catalogued(catalog: Catalog, file: str, saved: SavedImage) -> tuple[str, ..
     names = [name for name, held in catalog.names().items() if held == file]
     known = [name for name in names if {str(name), _short(name)} & set(saved.tags)]
     return tuple(str(name) for name in known or names)
+
+
+def _holders(catalog: Catalog) -> dict[object, list[str]]:
+    """The files that the catalog has for a name: one that it gave to another since is no file's own any more."""
+    found: dict[object, list[str]] = {}
+    for name, file in catalog.names().items():
+        found.setdefault(_meaning(str(name)), []).append(file)
+    return found
+
+
+def _meaning(name: str) -> object:
+    return reference_of(name) or name
 
 
 def _host(name: ImageName) -> str:
