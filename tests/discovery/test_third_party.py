@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
+    "occystrap-check-example": ("checks", "log-files"),
     "occystrap-filter-example": ("filters", "drop-devices"),
     "occystrap-input-example": ("inputs", "stack"),
     "occystrap-verifier-example": ("verifiers", "required-labels"),

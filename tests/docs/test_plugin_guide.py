@@ -19,6 +19,7 @@ PACKAGES = {
     "Using plugins": "occystrap-filter-example",
     "A filter": "occystrap-filter-example",
     "An input": "occystrap-input-example",
+    "A rule": "occystrap-check-example",
     "A verifier": "occystrap-verifier-example",
 }
 SHOWN = [fence for fence in GUIDE.fences() if fence.caption]
@@ -91,4 +92,4 @@ def test_its_programs_run(fence: Fence, tmp_path: Path) -> None:
 
 
 def test_there_are_programs() -> None:
-    assert len(complete_programs()) == 3
+    assert len(complete_programs()) == 4

@@ -18,7 +18,7 @@ import pytest
 from occystrap_core import contracts, hookspecs
 from occystrap_core.cli.app import app
 from occystrap_core.cli.options import global_options
-from occystrap_core.contracts import entry, filter, finding, input, output, settings, specs, verifier
+from occystrap_core.contracts import check, entry, filter, finding, input, output, settings, specs, verifier
 from occystrap_core.contracts.options import canonical, describe
 from occystrap_core.discovery import policy
 from occystrap_core.discovery.catalog import Catalog
@@ -67,10 +67,12 @@ def functions_of(thing: object) -> Iterator[ast.FunctionDef]:
 HOOKS = [found for name, found in vars(hookspecs).items() if name.startswith("occystrap_")]
 SUITES = [getattr(conformance, name) for name in conformance.__all__ if name.startswith("check_")]
 PROTOCOLS = [input.Input, output.Output, filter.Filter, filter.Transform, entry.Entry, verifier.Verifier]
+RULES = [check.Examination, check.LayerExamination, check.View, check.Listing]
 DATA = [
     settings.Settings, input.InputTraits, output.OutputTraits, output.OutputContext, output.Slot, output.Receipt,
     filter.FilterContext, filter.DeclaredChanges, filter.StageLayer, filter.FilterReport, verifier.Written,
-    verifier.WrittenImage, finding.Finding, finding.Where,
+    verifier.WrittenImage, finding.Finding, finding.Where, check.CheckContext, check.Remark, check.FoundDocument,
+    check.ImageUnderCheck, check.LayerUnderCheck, check.LayerFacts, check.Seen,
 ]  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def test_every_hook_is_in_the_guide_to_plugins(hook: object) -> None:
     assert f"{signature(function)}..." in squeezed(page("docs/plugins.md").section("How a plugin is found"))
 
 
-@pytest.mark.parametrize("thing", [*SUITES, *PROTOCOLS], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("thing", [*SUITES, *PROTOCOLS, *RULES], ids=lambda each: each.__name__)
 def test_every_signature_is_in_the_guide_to_plugins(thing: object) -> None:
     shown = squeezed(page("docs/plugins.md").text)
     functions = list(functions_of(thing))

@@ -18,13 +18,14 @@ from occystrap_core.contracts.verifier import Written
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import NotFound, TransferError
 from occystrap_core.model.media_types import Compression, Family
-from occystrap_core.testing.build import build_image, build_index, layer_tar
+from occystrap_core.testing.build import build_image, build_index, device, file, layer_tar
 from occystrap_core.testing.conformance import (
     ContractViolation,
     check_filter,
     check_input,
     check_output,
     check_plugin,
+    check_rule,
     check_verifier,
 )
 from occystrap_core.testing.memory import SAMPLE_NAME, MemoryInput, MemoryOutput, MemoryStore
@@ -322,6 +323,7 @@ class TestPlugins:
 
     def test_a_module_of_ours_conforms(self):
         assert [spec.name for spec in check_plugin("occystrap_inputs.sample.plugin")] == ["sample"]
+        assert [spec.name for spec in check_plugin("occystrap_filters.fidelity.plugin")] == ["fidelity"]
 
     @pytest.mark.parametrize(
         ("text", "rule"),
@@ -339,3 +341,61 @@ class TestPlugins:
     def test_a_broken_rule_is_named(self, tmp_path, monkeypatch, text, rule):
         with pytest.raises(ContractViolation, match=rule):
             check_plugin(self.write(tmp_path, monkeypatch, text))
+
+
+class TestRules:
+    """A rule is a module; each of these says something about images that have a file called bad."""
+
+    GOOD = """
+from occystrap_core.contracts import *
+
+def occystrap_checks():
+    yield CheckSpec("no-bad", "no file is bad", "acme_rule:NoBad", Severity.WARNING, Needs.HEADERS,
+                    why="bad is bad", example="RUN touch /bad", remedy="leave it")
+
+class NoBad(Examination):
+    def layer(self, image, layer):
+        return Bad()
+
+class Bad(LayerExamination):
+    def entry(self, entry):
+        return (Remark("bad is there"),) if entry.path == b"bad" else ()
+"""
+    BAD = build_image([layer_tar(("bad", ""))])
+    FINE = build_image([layer_tar(("fine", ""))])
+
+    def rule(self, tmp_path, monkeypatch, old="", new="") -> str:
+        assert old in self.GOOD
+        (tmp_path / "acme_rule.py").write_text(self.GOOD.replace(old, new) if old else self.GOOD)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.delitem(__import__("sys").modules, "acme_rule", raising=False)
+        return "acme_rule"
+
+    def test_a_rule_that_keeps_the_contract(self, tmp_path, monkeypatch):
+        check_rule(self.rule(tmp_path, monkeypatch), broken=self.BAD, sound=[self.FINE])
+
+    @pytest.mark.parametrize(
+        "module", ["occystrap_checks.tar.device_node", "occystrap_checks.config.arch_vs_elf"], ids=lambda each: each
+    )
+    def test_rules_of_ours_keep_it(self, module):
+        null = device("srv/null", 1, 3)
+        elf = file("bin/x", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\xb7\0", mode=0o755)
+        check_rule(module, broken=build_image([layer_tar(null, elf)], config={"config": {"Cmd": ["/bin/x"]}}))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "rule"),
+        [
+            ('why="bad is bad"', 'why=""', "says something as its why"),
+            ('"no-bad"', '"No-Bad"', "written as users write it"),
+            ('b"bad"', 'b"worse"', "finds something in what breaks it"),
+            ('if entry.path == b"bad"', "if entry", "a sound image is sound"),
+            ('"bad is there"', 'f"{entry.path.decode()}\\nis there"', "one line that can be printed"),
+            ('"bad is there"', '"bad", severity=Severity.INFO', "weighs warning"),
+            ("return Bad()", "return Bad() if image.config.json else 1 / 0", "lives through a missing config"),
+            ('b"bad"', 'b"bad" or entry.path.decode() == "bad"', "lives through a layer with odd names"),
+        ],
+    )
+    def test_what_is_broken_is_named(self, tmp_path, monkeypatch, old, new, rule):
+        with pytest.raises(ContractViolation, match=rule):
+            check_rule(self.rule(tmp_path, monkeypatch, old, new), broken=self.BAD, sound=[self.FINE])

@@ -9,6 +9,7 @@ states the first rule that is not. They need no test framework.
 
 from __future__ import annotations
 
+from occystrap_core.testing.conformance.check import check_rule
 from occystrap_core.testing.conformance.filter import check_filter, everything
 from occystrap_core.testing.conformance.input import check_input
 from occystrap_core.testing.conformance.output import check_output
@@ -22,6 +23,7 @@ __all__ = [
     "check_input",
     "check_output",
     "check_plugin",
+    "check_rule",
     "check_verifier",
     "everything",
 ]

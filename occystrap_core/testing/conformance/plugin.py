@@ -83,6 +83,8 @@ def _check_spec(spec: Spec) -> None:
 
 
 def _check_options(owner: str, schema: type) -> None:
+    if schema is NoOptions:
+        return
     require(dataclasses.is_dataclass(schema), f"the options of {owner} are a dataclass")
     frozen = inspect.getattr_static(schema, "__dataclass_params__").frozen
     require(frozen, f"the options of {owner} are frozen")
