@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from occystrap_core.model.targets import Target, version_text
+from occystrap_core.model.value import value
 
 Version = tuple[int, ...]
 _LONGEST = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EngineFact:
     """What one engine does with a feature, as compat.toml explains it."""
 
@@ -26,7 +26,7 @@ class EngineFact:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Feature:
     name: str
     title: str

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from occystrap_checks.compat.features import feature
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
 
-_NEAR = 3
+NEAR = 3
+FAR = 100
+"""So many layers no engine's limit is near to: then nobody's need be looked up."""
 
 
 @hookimpl
@@ -27,7 +29,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class LayerDepth(Examination):
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
-        if image.is_artifact:
+        if image.is_artifact or len(image.layers) < FAR:
             return
         named = [engine for engine, _ in self.context.targets]
         for fact in feature("layer-depth").engines:
@@ -36,5 +38,5 @@ class LayerDepth(Examination):
             depth, text = len(image.layers), f"the image has {len(image.layers)} layers"
             if depth > fact.limit:
                 yield Remark(f"{text}, {fact.name} takes at most {fact.limit}")
-            elif depth > fact.limit - _NEAR:
+            elif depth > fact.limit - NEAR:
                 yield Remark(f"{text}, close to the {fact.limit} that {fact.name} takes", severity=Severity.WARNING)

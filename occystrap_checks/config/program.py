@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from occystrap_checks.lenient import as_bytes, as_text, as_texts, run_settings
 from occystrap_core.contracts import ImageUnderCheck, Seen, View
+from occystrap_core.model.value import value
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Program:
     """`searched` when the name has no slash and was looked for on PATH."""
 

@@ -14,7 +14,6 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.engine.check import CheckRequest, check
 from occystrap_core.model.errors import attributed
 from occystrap_core.model.targets import parse_targets
-from occystrap_core.streams.heap import keep_freed_pages
 
 
 def judge(session: Session, source: str, asked: AskedRules, *, fast: bool, targets: str) -> CheckReport:
@@ -22,7 +21,10 @@ def judge(session: Session, source: str, asked: AskedRules, *, fast: bool, targe
     wanted = parse_targets(targets)
     opener = find_source(session.plugins, source)
     rules = tuple((spec, session.plugins.implementation(spec)) for spec in asked.rules)
-    keep_freed_pages()
+    if not fast:
+        from occystrap_core.streams.heap import keep_freed_pages
+
+        keep_freed_pages()
     opened = opener.open(session.settings)
     try:
         context = CheckContext(wanted, time.time(), _asks_for_blobs(opened))

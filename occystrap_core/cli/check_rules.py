@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from occystrap_core.cli.rendering import as_json
@@ -99,6 +98,8 @@ def _level(text: str) -> tuple[str, Severity]:
 def _require_known(names: Iterable[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
+            import difflib  # only a mistake needs it
+
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "--list-rules shows them all"
             raise UnknownName(f"there is no rule {name!r}", hint=hint)

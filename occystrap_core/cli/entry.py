@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_MODULES_ARE_NO_GARBAGE = 20_000
+_MODULES_ARE_NO_GARBAGE = 100_000
 """Objects made before a search for garbage: what a command imports shall not set one off."""
 
 

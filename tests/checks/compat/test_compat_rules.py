@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from occystrap_checks.compat.features import feature
+from occystrap_checks.compat.layer_depth import FAR, NEAR
 from occystrap_core.contracts.finding import Severity
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
@@ -154,6 +156,12 @@ def test_who_cannot_push_a_foreign_layer_is_said_for_named_targets() -> None:
     assert finding.message == "the layer is nondistributable: registries may not hold it"
     (finding,) = found(foreign, targets=parse_targets("docker>=20.10,podman>=4"))
     assert finding.message.endswith("registries may not hold it; docker 28.0 and later cannot push this")
+
+
+def test_the_table_of_limits_is_read_only_for_images_that_may_be_near_one() -> None:
+    limits = [fact.limit for fact in feature("layer-depth").engines if fact.limit is not None]
+    assert limits
+    assert min(limits) - NEAR > FAR
 
 
 def test_attestations_are_lost_quietly_so_it_is_information() -> None:
