@@ -1,7 +1,20 @@
-"""What engines can do, from compat.toml, and what follows for the engines a user named."""
+"""What engines can do, and since when, from compat.json; and what follows for the engines a user named.
+
+By the name of a feature, the file says
+
+    title            the feature in a sentence: "… needs docker 23.0"
+    verb             what an engine without it cannot do: "read" where this is left out
+    engines          one answer each, with
+      name             the engine, as --targets names it (occystrap_core/model/targets.py)
+      since | never    the first version that can; or that none can
+      until            the first version that can no longer
+      limit            for features that are a number
+      source           where this is known from
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,7 +29,7 @@ _LONGEST = 4
 
 @value
 class EngineFact:
-    """What one engine does with a feature, as compat.toml explains it."""
+    """What one engine does with a feature, as the file says it."""
 
     name: str
     source: str
@@ -68,14 +81,12 @@ def feature(name: str) -> Feature:
 @cache
 def features() -> Mapping[str, Feature]:
     """Read once a run, and only when a rule asks."""
-    import tomllib
-
-    found = tomllib.loads(Path(__file__).with_name("compat.toml").read_text("utf-8"))
+    found = json.loads(Path(__file__).with_name("compat.json").read_text("utf-8"))
     return {name: _feature(name, each) for name, each in found.items()}
 
 
 def _feature(name: str, found: Mapping[str, Any]) -> Feature:
-    return Feature(name, found["title"], tuple(map(_fact, found["engine"])), found.get("verb", "read"))
+    return Feature(name, found["title"], tuple(map(_fact, found["engines"])), found.get("verb", "read"))
 
 
 def _fact(found: Mapping[str, object]) -> EngineFact:
