@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -42,7 +43,7 @@ def ls(session: Session, source: str, path: str, recursive: bool) -> None:
     Mode, owner, size, the layer it comes from (counted from 0, as info does) and path.
     """
     from occystrap_core.cli.inspecting import inspecting
-    from occystrap_core.cli.rendering import without_credentials
+    from occystrap_core.cli.rendering import without_credentials, write_json_list
     from occystrap_core.engine.folder_listing import FolderListing
     from occystrap_core.engine.merged_image import normalised, read_merged
     from occystrap_core.streams.heap import keep_freed_pages
@@ -53,24 +54,11 @@ def ls(session: Session, source: str, path: str, recursive: bool) -> None:
     session.progress.close()
     listing = FolderListing(view, normalised(os.fsencode(path)), recursive=recursive)
     if session.json:
-        _write_json(without_credentials(source), listing)
+        head = {"version": VERSION, "source": without_credentials(source)}
+        write_json_list(sys.stdout, head, "entries", map(_to_json, listing))
     else:
         for line in _lines(listing):
             click.echo(line)
-
-
-def _write_json(source: str, listing: Iterable[Seen]) -> None:
-    """Entry by entry: there may be a million."""
-    from occystrap_core.cli.rendering import as_json
-
-    head, _, tail = as_json({"version": VERSION, "source": source, "entries": []}).rpartition("[]")
-    click.echo(f"{head}[", nl=False)
-    comma = ""
-    for seen in listing:
-        entry = as_json(_to_json(seen)).replace("\n", "\n    ")
-        click.echo(f"{comma}\n    {entry}", nl=False)
-        comma = ","
-    click.echo(f"\n  ]{tail}" if comma else f"]{tail}")
 
 
 def _to_json(seen: Seen) -> dict[str, Any]:

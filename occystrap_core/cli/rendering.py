@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 RED, YELLOW = "31", "33"
 _UNITS = ("KB", "MB", "GB")
@@ -66,6 +67,28 @@ def as_json(value: object) -> str:
     import json  # help and most commands write none
 
     return json.dumps(value, indent=2, default=str).replace("\x7f", "\\u007f")
+
+
+def write_json_list(out: IO[str], head: Mapping[str, object], key: str, items: Iterable[Mapping[str, object]]) -> None:
+    """As `as_json` would write `head` with the list under `key` at its end, item by item: there may
+    be a million."""
+    from json import dumps
+    from json.encoder import encode_basestring_ascii as quoted
+
+    scalars: dict[type, Callable[[Any], str]] = {
+        str: quoted,
+        int: int.__repr__,
+        bool: lambda value: "true" if value else "false",
+        type(None): lambda value: "null",
+    }
+    before = as_json({**head, key: []}).removesuffix("[]\n}")
+    write, comma, text = out.write, "", scalars.get
+    write(f"{before}[")
+    for item in items:
+        lines = ",\n".join([f'      "{name}": {text(type(value), dumps)(value)}' for name, value in item.items()])
+        write(f"{comma}\n    {{\n{lines}\n    }}".replace("\x7f", "\\u007f"))
+        comma = ","
+    write("\n  ]\n}\n" if comma else "]\n}\n")
 
 
 def without_credentials(uri: str) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
 from occystrap_core.cli.inspecting import Inspected, inspecting
-from occystrap_core.cli.rendering import as_json, safe, without_credentials
+from occystrap_core.cli.rendering import safe, without_credentials, write_json_list
 from occystrap_core.cli.session import Session
 from occystrap_core.contracts.filter import FilterContext
 from occystrap_core.contracts.progress import Progress, Silent
 from occystrap_core.engine import matches
-from occystrap_core.engine.search import Hit, SearchRequest, as_layer_matches, merged, search, search_all
+from occystrap_core.engine.hit import Hit
+from occystrap_core.engine.matches import LayerMatches
+from occystrap_core.engine.search import SearchRequest, as_layer_matches, search, search_all
 from occystrap_core.model.errors import OptionError
 from occystrap_core.model.image import Image
 from occystrap_core.streams.heap import keep_freed_pages
@@ -57,11 +57,10 @@ def run_search(session: Session, asked: Asked) -> None:
     with inspecting(session, asked.source) as inspected:
         for image in inspected.images:
             _warn_of_other_layers(session, image)
-        request = SearchRequest(inspected.source, names, session.settings, _progress(session), inside)
+        endless = asked.regex or inside is not None
+        request = SearchRequest(inspected.source, names, session.settings, _progress(session), inside, endless)
         if session.json:
-            found = [(image, _hits(request, image, asked)) for image in inspected.images]
-            session.progress.close()
-            click.echo(as_json(_to_json(asked, inspected, found)))
+            _write_json(session, asked, inspected, request)
         else:
             _tell(session, asked, inspected, request)
 
@@ -72,22 +71,35 @@ def _tell(session: Session, asked: Asked, inspected: Inspected, request: SearchR
     for number, image in enumerate(inspected.images):
         if several and not asked.script_friendly:
             _write(f"{'' if number == 0 else chr(10)}Image: {image.descriptor.digest} ({image.platform})")
-        layers = as_layer_matches(_hits(request, image, asked)) if asked.merged else search(request, image)
-        with closing(layers) as found:
+        with _layers(request, image, asked) as found:
             for line in matches.script_lines(found, *label) if asked.script_friendly else matches.listing(found):
                 _write(safe(line))
 
 
-def _hits(request: SearchRequest, image: Image, asked: Asked) -> tuple[Hit, ...]:
-    hits = search_all(request, image)
-    return merged(hits) if asked.merged else hits
+@contextmanager
+def _layers(request: SearchRequest, image: Image, asked: Asked) -> Iterator[Iterable[LayerMatches]]:
+    if asked.merged:
+        with closing(search_all(request, image)) as hits:
+            yield as_layer_matches(hit for hit in hits if hit.is_final)
+    else:
+        with closing(search(request, image)) as found:
+            yield found
+
+
+def _write_json(session: Session, asked: Asked, inspected: Inspected, request: SearchRequest) -> None:
+    """Nothing is written before everything is found, so that a failure leaves no half of a document."""
+    with ExitStack() as opened:
+        found = [(image, opened.enter_context(closing(search_all(request, image)))) for image in inspected.images]
+        session.progress.close()
+        told = (_hit_json(image, hit) for image, hits in found for hit in hits if hit.is_final or not asked.merged)
+        write_json_list(sys.stdout, _head(asked, inspected), "matches", told)
 
 
 def _label(session: Session, inspected: Inspected) -> tuple[str, str]:
     return FilterContext(session.settings, inspected.name, inspected.source.traits.origin).label
 
 
-def _to_json(asked: Asked, inspected: Inspected, found: Iterable[tuple[Image, tuple[Hit, ...]]]) -> dict[str, Any]:
+def _head(asked: Asked, inspected: Inspected) -> dict[str, Any]:
     return {
         "version": VERSION,
         "source": without_credentials(asked.source),
@@ -97,7 +109,6 @@ def _to_json(asked: Asked, inspected: Inspected, found: Iterable[tuple[Image, tu
         "regex": asked.regex,
         "content": asked.content,
         "merged": asked.merged,
-        "matches": [_hit_json(image, hit) for image, hits in found for hit in hits],
     }
 
 
