@@ -1,6 +1,6 @@
 """Typed options: a plugin declares a frozen dataclass, the core reads it from text.
 
-    @value
+    @dataclass(frozen=True, slots=True)
     class ExcludeOptions:
         pattern: tuple[str, ...] = option(required=True, help="globs of paths to drop")
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from occystrap_core.model.errors import OptionError
+from occystrap_core.model.value import value
 
 Schema = TypeVar("Schema")
 Pairs = Iterable[tuple[str, str]]
@@ -39,7 +40,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@value
 class OptionDoc:
     """One option as help shows it."""
 

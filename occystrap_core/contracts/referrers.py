@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Referrers:
     """`trouble` says why there may be more than was `found`; empty where that is all."""
 

@@ -71,6 +71,8 @@ def _require_named_platform(images: list[ImageUnderCheck], selection: Selection)
 
 @dataclass(slots=True)
 class _Finder:
+    """One search, from the root down."""
+
     source: HasDocuments
     selection: Selection
     documents: list[FoundDocument] = field(default_factory=list)

@@ -70,6 +70,8 @@ def read_what_can_be_read(source: Input, selection: Selection) -> tuple[tuple[Im
 
 @dataclass(slots=True)
 class _TreeReader:
+    """One reading of the documents, from the root down."""
+
     source: Input
     selection: Selection
     copying: bool

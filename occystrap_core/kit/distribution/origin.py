@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from occystrap_core.model.errors import TransferError
@@ -14,7 +13,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value
 class Origin:
     """Scheme, host (lower case, IPv6 without brackets) and port of a URL."""
 
