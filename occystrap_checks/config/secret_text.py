@@ -47,8 +47,8 @@ def known_secret(text: str) -> tuple[str, str] | None:
 @cache
 def _pattern() -> re.Pattern[str]:
     """Made when first asked for: most runs of other commands never are."""
-    forms = (f"(?P<k{number}>(?<![A-Za-z0-9]){form})" for number, (_, form) in enumerate(_KNOWN))
-    return re.compile("|".join(forms))
+    forms = "|".join(f"(?P<k{number}>{form})" for number, (_, form) in enumerate(_KNOWN))
+    return re.compile(f"(?<![A-Za-z0-9])(?:{forms})")
 
 
 def is_random(value: str) -> bool:

@@ -1,7 +1,8 @@
 """Values: frozen dataclasses with slots, quick to define.
 
 The standard decorator compiles eight functions for each class, a third of a millisecond; a
-start of the program defines dozens. Here one is compiled, `__init__`, and the rest is shared.
+start of the program defines dozens and makes but a few. Here one is compiled, `__init__`, and
+when it is first called; the rest is shared.
 """
 
 from __future__ import annotations
@@ -20,13 +21,21 @@ def value(cls: type[Value]) -> type[Value]:
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     made.__dataclass_params__.frozen = True
     known = fields(made)
-    made.__init__ = _initialiser(made, known)
+    made.__init__ = _compiling(made, known)
     # One getter for all that is compared; what has no such field has its class alone.
     made._compared = attrgetter(*([each.name for each in known if each.compare] or ["__class__"]))
     for name, function in _SHARED.items():
         if name not in vars(cls):
             setattr(made, name, function)
     return made  # type: ignore[no-any-return]  # made of cls
+
+
+def _compiling(owner: Any, known: tuple[Field[Any], ...]) -> Any:
+    def __init__(self: object, *values: object, **named: object) -> None:  # takes its place
+        owner.__init__ = _initialiser(owner, known)
+        owner.__init__(self, *values, **named)
+
+    return __init__
 
 
 def _initialiser(owner: type, known: tuple[Field[Any], ...]) -> Any:

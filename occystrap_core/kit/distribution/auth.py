@@ -7,9 +7,9 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from occystrap_core.kit.distribution.challenge import Challenge, parse_challenges
 from occystrap_core.kit.distribution.credentials import Credentials
 from occystrap_core.kit.distribution.failures import MAX_ERROR_BODY, Transient, server_words, shown
 from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
@@ -18,6 +18,9 @@ from occystrap_core.kit.distribution.realm import checked_realm, may_see_credent
 from occystrap_core.model import strict_json
 from occystrap_core.model.errors import AccessDenied, InvalidJson, TransferError
 from occystrap_core.model.value import value
+
+if TYPE_CHECKING:  # a registry that asks for no login sends no challenge
+    from occystrap_core.kit.distribution.challenge import Challenge
 
 Scopes = tuple[str, ...]
 CLIENT_ID = "occystrap"
@@ -75,6 +78,8 @@ class Login:
         """Get ready for another attempt after a 401 for a request that carried `refused`.
 
         False when another attempt would be refused as well."""
+        from occystrap_core.kit.distribution.challenge import parse_challenges
+
         with self._lock:
             if refused != self._current(scopes):
                 return True  # another thread has logged in meanwhile
