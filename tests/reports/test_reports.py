@@ -25,10 +25,21 @@ from occystrap_core.contracts import (
     Severity,
     Where,
 )
+from occystrap_core.engine.check import CheckOutcome
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.platform import Platform
-from occystrap_core.testing.build import Content, build_image, build_index, file, layer_tar, opaque, whiteout
-from tests.checks.rules import outcome
+from occystrap_core.testing.build import (
+    Content,
+    build_image,
+    build_index,
+    build_layer,
+    file,
+    layer_tar,
+    opaque,
+    whiteout,
+)
+from occystrap_core.testing.memory import MemoryInput
+from tests.checks.rules import outcome, rules
 
 EVIL = "\x1b[31m<script>alert(1)</script>\u202e&\"'%0A::error::\n"
 LAYERS = [
@@ -58,6 +69,7 @@ def spec(name: str, severity: Severity) -> CheckSpec:
     )
 
 
+ALL = tuple(each.name for each, _ in rules())
 COMPLAINTS, CONTENT = spec("complaints", Severity.WARNING), spec("content", Severity.INFO)
 
 
@@ -134,10 +146,24 @@ def test_what_is_said_for_information_is_no_annotation_on_github() -> None:
     ]
 
 
+def html_of(found: CheckOutcome, *names: str, source: str = "tar://app.tar") -> str:
+    asked = {each.name: each for each, _ in rules(*names)}
+    return render(CheckReport(source, ImageName("app"), False, found, asked), "html")
+
+
+def browse(folder: Path, *arguments: str) -> str:
+    """What a headless Chromium prints."""
+    browser = shutil.which("chromium") or "chromium"
+    quiet = "--disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    common = [browser, "--headless", "--no-sandbox", *quiet.split(), f"--user-data-dir={folder / 'profile'}"]
+    done = subprocess.run([*common, *arguments], capture_output=True, text=True, timeout=90, check=True)
+    return done.stdout
+
+
 class TestHtml:
     def test_it_needs_nothing_from_elsewhere(self) -> None:
         page = render(report(), "html")
-        assert not re.search(r"(src|href)=|@import|url\(", page)
+        assert not re.search(r"src=|href=\"[^#]|@import|url\(", page)
         assert "<script>alert" not in page
         assert "<script" not in page
 
@@ -153,17 +179,48 @@ class TestHtml:
         page = render(report(index), "html")
         assert page.index("<h2>linux/amd64</h2>") < page.index("<h2>linux/arm64</h2>")
 
+        for number in (1, 2):
+            assert page.count(f'href="#image-{number}"') == page.count(f'id="image-{number}"') == 1
+
+    def test_findings_about_layers_are_there_where_no_layer_was_read_to_its_end(self) -> None:
+        image = build_image(LAYERS)
+        damaged = MemoryInput(image, instead={image.layers[0].descriptor.digest: b"damaged"})
+        page = html_of(outcome(damaged, "blob-size"), "blob-size")
+        assert "2 layers, " in page and " as far as they could be read." in page
+        assert "<b>blob-size</b></p>\n<p>the blob is 7 bytes long" in page
+
+    def test_fast_shows_the_layers_as_the_documents_tell_of_them(self) -> None:
+        foreign = build_layer(LAYERS[0], extra={"urls": ["https://example.com/l"]})
+        page = html_of(outcome(build_image([foreign]), "nondistributable", fast=True), "nondistributable")
+        assert re.search(r"1 layer, \S+ \S+ as stored\.", page)
+        assert "the layer has urls" in page
+
+    def test_what_is_wrong_comes_before_the_layers_and_information_is_folded_away(self) -> None:
+        page = html_of(outcome(build_image(LAYERS), "rootfs-type", "port-syntax"), "rootfs-type", "port-syntax")
+        assert '<details class="asides"><summary>1 for information</summary>' in page
+        assert '<span class="badge error none"><b>0</b> errors</span>' in page
+
+    @pytest.mark.peer("chromium")
+    @pytest.mark.parametrize("width", [400, 1000])
+    def test_nothing_runs_out_of_the_page_however_narrow(self, tmp_path: Path, width: int) -> None:
+        long = build_image([layer_tar(file("deep/" * 60 + "x" * 200, "d"), file("a", mtime=-5), file(f"b{'c' * 240}"))])
+        page = html_of(outcome(long, *ALL), *ALL, source=f"registry://{'long' * 60}/image")
+        measure = "document.body.dataset.wide = document.documentElement.scrollWidth - innerWidth"
+        target = tmp_path / "report.html"
+        target.write_text(
+            page.replace("<details>", "<details open>").replace("</body>", f"<script>{measure}</script></body>")
+        )
+        shown = browse(tmp_path, f"--window-size={width},900", "--dump-dom", target.as_uri())
+        assert int(re.findall(r'data-wide="(-?\d+)"', shown)[0]) <= 0
+
     @pytest.mark.peer("chromium")
     def test_a_browser_shows_it_as_it_is_meant(self, tmp_path: Path) -> None:
-        (tmp_path / "report.html").write_text(render(report(), "html"))
-        browser = shutil.which("chromium") or "chromium"
-        quiet = "--disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-        common = [browser, "--headless", "--no-sandbox", *quiet.split(), f"--user-data-dir={tmp_path / 'profile'}"]
-        target = (tmp_path / "report.html").as_uri()
-        shown = subprocess.run([*common, "--dump-dom", target], capture_output=True, text=True, timeout=90, check=True)
-        assert "This image is broken." in shown.stdout
-        assert "&lt;script&gt;" in shown.stdout
+        target = tmp_path / "report.html"
+        target.write_text(render(report(), "html"))
+        shown = browse(tmp_path, "--dump-dom", target.as_uri())
+        assert "This image is broken." in shown
+        assert "&lt;script&gt;" in shown
         picture = tmp_path / "report.png"
-        subprocess.run([*common, "--window-size=900,900", f"--screenshot={picture}", target], timeout=90, check=True)
+        browse(tmp_path, "--window-size=900,900", f"--screenshot={picture}", target.as_uri())
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size > 20_000
