@@ -18,7 +18,7 @@ import pytest
 from occystrap_core import contracts, hookspecs
 from occystrap_core.cli.app import app
 from occystrap_core.cli.options import global_options
-from occystrap_core.contracts import check, entry, filter, finding, input, output, settings, specs, verifier
+from occystrap_core.contracts import arrival, check, entry, filter, finding, input, output, settings, specs, verifier
 from occystrap_core.contracts.options import canonical, describe
 from occystrap_core.discovery import policy
 from occystrap_core.discovery.catalog import Catalog
@@ -66,10 +66,18 @@ def functions_of(thing: object) -> Iterator[ast.FunctionDef]:
 
 HOOKS = [found for name, found in vars(hookspecs).items() if name.startswith("occystrap_")]
 SUITES = [getattr(conformance, name) for name in conformance.__all__ if name.startswith("check_")]
-PROTOCOLS = [input.Input, output.Output, filter.Filter, filter.Transform, entry.Entry, verifier.Verifier]
+PROTOCOLS = [
+    input.Input,
+    arrival.Delivering,
+    output.Output,
+    filter.Filter,
+    filter.Transform,
+    entry.Entry,
+    verifier.Verifier,
+]
 RULES = [check.Examination, check.LayerExamination, check.View, check.Listing]
 DATA = [
-    settings.Settings, input.InputTraits, output.OutputTraits, output.OutputContext, output.Slot, output.Receipt,
+    settings.Settings, input.InputTraits, arrival.Arrival, output.OutputTraits, output.OutputContext, output.Slot, output.Receipt,
     filter.FilterContext, filter.DeclaredChanges, filter.StageLayer, filter.FilterReport, verifier.Written,
     verifier.WrittenImage, finding.Finding, finding.Where, check.CheckContext, check.Remark, check.FoundDocument,
     check.ImageUnderCheck, check.LayerUnderCheck, check.LayerFacts, check.Seen,
