@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from zlib import adler32
-
 from occystrap_core.model.errors import InvalidTar
+from occystrap_core.streams.codec.checksums import adler32
 from occystrap_core.streams.tar.numbers import numeric, octal
 
 BLOCK = 512
@@ -41,6 +40,7 @@ USTAR_MAGIC = b"ustar\x0000"
 GNU_MAGIC = b"ustar  \0"
 
 _IDS = slice(100, 124)
+_OCTAL_DIGITS = b"01234567"
 _OWNERS = slice(257, 345)
 _CACHED = 4096
 _V7, _POSIX, _GNU = range(3)
@@ -156,7 +156,8 @@ class HeaderParser:
             self._check_sum(block)
         if block[100:124] not in self._ids:
             self._check_ids(block[_IDS])
-        if block[136:148] not in self._numbers:
+        # Nothing but octal digits and one NUL is a number wherever that stands; times seldom repeat.
+        if block[136:148].strip(_OCTAL_DIGITS) != b"\0" and block[136:148] not in self._numbers:
             self._number(block[MTIME])
         size = self._numbers.get(block[124:136])
         if size is None:
@@ -178,9 +179,9 @@ class HeaderParser:
         return full_name(block)
 
     def _check_sum(self, block: bytes) -> None:
-        field = block[CHECKSUM]
-        said = octal(field)
-        if said == checksum(block):
+        field, found = block[CHECKSUM], checksum(block)
+        said = found if field == b"%06o\0 " % found else octal(field)
+        if said == found:
             _remember(self._sums, field, said + sum(field) - 8 * 0x20 + 1)
         elif said != _signed_checksum(block):
             raise InvalidTar("the checksum of a tar header is wrong")

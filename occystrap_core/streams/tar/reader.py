@@ -75,8 +75,15 @@ class TarReader:
         feed, parse, kinds, turn = self._feed, self._parse, _KINDS, 0
         try:
             while True:
-                if self._left or self._pad:
-                    self._skip_rest()
+                rest = self._left + self._pad
+                if rest:
+                    self._turn = -1
+                    start = feed.position + rest
+                    if start <= len(feed.buffer):
+                        self._left = self._pad = 0
+                        feed.position = start
+                    else:
+                        self._skip_rest()
                 start = feed.position
                 block = feed.buffer[start : start + BLOCK]
                 if len(block) == BLOCK:
@@ -108,16 +115,11 @@ class TarReader:
         return InvalidTar(f"invalid tar archive near byte {self._feed.offset}: {error.message}", side=self._side)
 
     def _skip_rest(self) -> None:
-        self._turn = -1
-        feed, left, pad = self._feed, self._left, self._pad
+        left, pad = self._left, self._pad
         self._left = self._pad = 0
-        end = feed.position + left + pad
-        if end <= len(feed.buffer):
-            feed.position = end
-        elif feed.skip(left):
+        if self._feed.skip(left):
             raise InvalidTar(_UNEXPECTED_END)
-        else:
-            feed.skip(pad)
+        self._feed.skip(pad)
 
     def _end(self, block: bytes) -> None:
         if block and len(block) < BLOCK:
