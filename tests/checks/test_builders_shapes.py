@@ -132,7 +132,9 @@ SHAPES: dict[str, Callable[[], Content]] = {
     "buildx, uncompressed": lambda: buildkit(compression=Compression.NONE),
     "kaniko: gzip in several members, one layer for all": lambda: simple(joined(layer_tar(*WITH_APP))),
     "jib: absolute names, no time, entries sorted": lambda: simple(
-        layer_tar(*WITH_APP), layer_tar(file("/app/classes/Main.class", "x"), file("/app/libs/a.jar", "y")), created=ZERO
+        layer_tar(*WITH_APP),
+        layer_tar(file("/app/classes/Main.class", "x"), file("/app/libs/a.jar", "y")),
+        created=ZERO,
     ),
     "ko: one program in a directory, no account": lambda: simple(
         layer_tar(directory("ko-app"), file("ko-app/app", ELF, mode=0o555)),
