@@ -51,7 +51,7 @@ class Paths(LayerExamination):
 
     def entry(self, entry: Entry) -> Iterable[Remark]:
         name = entry.name
-        if name[:1] != b"/" and b".." not in name:
+        if name[:1] != b"/" and name.find(b"..") < 0:  # faster than `in`
             return NOTHING
         if b".." in name.split(b"/"):
             path = shown(name)
