@@ -9,6 +9,7 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.at_a_time import layers_read_at_a_time
+from occystrap_core.engine.entry_details import EntryDetails
 from occystrap_core.engine.layer_reading import LayerReading, remember
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.merged_view import MergedView
@@ -17,13 +18,21 @@ from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 
 
-def read_merged(source: Input, image: Image, settings: Settings, progress: Progress) -> MergedView:
+def read_merged(
+    source: Input, image: Image, settings: Settings, progress: Progress
+) -> tuple[MergedView, list[EntryDetails]]:
+    """The merged view, and the details of each layer's entries by their numbers there."""
     records = [LayerRecords(layer.position) for layer in image.layers]
+    details = [EntryDetails() for _ in image.layers]
     stop = Stop(source)
-    jobs = [_Job(source, layer, records[layer.position], stop, progress) for layer in image.layers if layer.is_tar]
+    jobs = [
+        _Job(source, layer, records[layer.position], details[layer.position], stop, progress)
+        for layer in image.layers
+        if layer.is_tar
+    ]
     workers = layers_read_at_a_time(source, settings, (job.layer.descriptor for job in jobs))
     run_all(_Job.run, jobs, workers, stop)
-    return MergedView(records, ())
+    return MergedView(records, ()), details
 
 
 def normalised(path: bytes) -> bytes:
@@ -36,6 +45,7 @@ class _Job:
     source: Input
     layer: Layer
     records: LayerRecords
+    details: EntryDetails
     stop: Stop
     progress: Progress
 
@@ -44,5 +54,6 @@ class _Job:
         reading = LayerReading(self.source, self.layer, lambda chunks: self.stop.tap(chunks, task))
         with closing(iter(reading)) as entries:
             for entry in entries:
-                remember(self.records, entry)
+                if remember(self.records, entry) is not None:
+                    self.details.add(entry)
         task.done()

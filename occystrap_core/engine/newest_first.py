@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
 from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.engine.missing import not_found
 from occystrap_core.model.errors import InvalidImage, NotFound
 from occystrap_core.model.shown import shown
 
@@ -63,6 +64,9 @@ class NewestLayers:
                 walk.enter(part, self._floor_below(here, floor), certain=seen is not None or self._oldest <= floor)
         return Place(walk.path, _directory(walk.path, self._oldest))
 
+    def not_found(self, path: bytes) -> NotFound:
+        return not_found(path, self._records.values(), self._has)
+
     def exactly(self, path: bytes, newest: int) -> Seen | None:
         """What the layers from `newest` down have at exactly `path`."""
         return self._newest(path, 0, newest)
@@ -70,9 +74,13 @@ class NewestLayers:
     def _last(self, here: bytes, seen: Seen | None, *, certain: bool) -> Place:
         if seen is None and certain:
             if not self._has_anything_in(here):
-                raise NotFound(f"the image has no {shown(here)}")
+                raise self.not_found(here)
             seen = _directory(here, self._oldest)
         return Place(here, seen)
+
+    def _has(self, path: bytes) -> bool:
+        """As far as is known."""
+        return path not in self._deleted_at and (self._newest(path, 0) is not None or self._has_anything_in(path))
 
     def _newest(self, path: bytes, floor: int, newest: int = 1 << 20) -> Seen | None:
         numbers = (each for each in self._having(path) if floor <= each[0] <= newest)

@@ -16,7 +16,7 @@ from occystrap_core.engine.matches import KINDS
 from occystrap_core.engine.merged_image import normalised
 from occystrap_core.engine.newest_first import NewestLayers
 from occystrap_core.engine.schedule import Stop, run_all
-from occystrap_core.model.errors import InvalidImage, NotFound, UsageError
+from occystrap_core.model.errors import InvalidImage, UsageError
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.shown import shown
@@ -86,7 +86,7 @@ class _FileReader:
 
     def _read_next(self, wanted: bytes) -> None:
         if not self._unread:
-            raise NotFound(f"the image has no {shown(wanted)}")
+            raise self._known.not_found(wanted)
         self._known.add(self._read_layer(self._unread.pop(), wanted))
 
     def _read_layer(self, layer: Layer, wanted: bytes) -> LayerRecords:

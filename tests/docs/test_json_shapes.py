@@ -22,7 +22,7 @@ __all__ = ["quiet_surroundings", "run"]
 Run = Callable[..., Ran]
 OPEN = (
     "details.", "filters[].data", "plugins[].options[].default", "labels.", "annotations.", "healthcheck.",
-    "layers[].annotations.", "platforms[].annotations.", "referrers[].annotations.",
+    "layers[].annotations.", "platforms[].annotations.", "referrers[].annotations.", "entries[].xattrs.",
 )  # fmt: skip
 """Below these a plugin or an image says what it likes."""
 

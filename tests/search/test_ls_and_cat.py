@@ -80,7 +80,7 @@ class TestLs:
         assert self.entries(run, source, "bin/sh") == [
             {
                 "path": "usr/bin/sh", "kind": "file", "mode": "0755", "uid": 0, "gid": 0, "size": 8, "layer": 0,
-                "target": "",
+                "target": "", "mtime": 0, "device": None, "xattrs": {},
             }
         ]  # fmt: skip
 

@@ -1,0 +1,59 @@
+"""What `ls` shows of entries and nobody else asks for: times, device numbers, extended attributes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, Entry
+from occystrap_core.model.errors import LimitExceeded
+
+MOST_ATTRIBUTES = 64 << 20
+"""How many bytes the different extended attributes of one layer may take together."""
+
+_NONE: Mapping[str, bytes] = {}
+
+Attributes = tuple[tuple[str, bytes], ...]
+
+
+class EntryDetails:
+    """Those of one layer, by the number of the entry: twelve bytes each, and every set of
+    attributes once."""
+
+    __slots__ = ("_attribute_bytes", "_attributes", "_attributes_of", "_devices", "_known", "_times")
+
+    def __init__(self) -> None:
+        self._times = array("q")
+        self._devices: dict[int, tuple[int, int]] = {}
+        self._attributes: list[Mapping[str, bytes]] = [_NONE]
+        self._attributes_of = array("I")
+        self._known: dict[Attributes, int] = {(): 0}
+        self._attribute_bytes = 0
+
+    def add(self, entry: Entry) -> None:
+        if entry.kind == CHAR_DEVICE or entry.kind == BLOCK_DEVICE:
+            self._devices[len(self._times)] = entry.device
+        self._times.append(int(entry.mtime // 1))
+        xattrs = entry.xattrs
+        self._attributes_of.append(self._noted(xattrs) if xattrs else 0)
+
+    def mtime(self, number: int) -> int:
+        """In whole seconds, rounded down."""
+        return self._times[number]
+
+    def device(self, number: int) -> tuple[int, int] | None:
+        return self._devices.get(number)
+
+    def xattrs(self, number: int) -> Mapping[str, bytes]:
+        return self._attributes[self._attributes_of[number]]
+
+    def _noted(self, xattrs: Mapping[str, bytes]) -> int:
+        key = tuple(xattrs.items())
+        if (known := self._known.get(key)) is not None:
+            return known
+        self._attribute_bytes += sum(len(name) + len(value) for name, value in key)
+        if self._attribute_bytes > MOST_ATTRIBUTES:
+            raise LimitExceeded(f"the extended attributes in the layer take more than {MOST_ATTRIBUTES} bytes")
+        self._attributes.append(dict(key))
+        self._known[key] = len(self._attributes) - 1
+        return self._known[key]
