@@ -21,6 +21,7 @@ PACKAGES = {
     "An input": "occystrap-input-example",
     "A rule": "occystrap-check-example",
     "A verifier": "occystrap-verifier-example",
+    "An output": "occystrap-output-example",
 }
 SHOWN = [fence for fence in GUIDE.fences() if fence.caption]
 
@@ -80,7 +81,8 @@ def complete_programs() -> list[Fence]:
 
 @pytest.mark.parametrize("fence", complete_programs(), ids=lambda each: each.where)
 def test_its_programs_run(fence: Fence, tmp_path: Path) -> None:
-    install("occystrap-filter-example", tmp_path)
+    for package in sorted(set(PACKAGES.values())):
+        install(package, tmp_path)
     call_tests = "\nfor name, value in list(globals().items()):\n    if name.startswith('test_'):\n        value()\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", fence.text + call_tests],
@@ -92,4 +94,4 @@ def test_its_programs_run(fence: Fence, tmp_path: Path) -> None:
 
 
 def test_there_are_programs() -> None:
-    assert len(complete_programs()) == 4
+    assert len(complete_programs()) == 5
