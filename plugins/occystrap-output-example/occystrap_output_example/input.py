@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from zipfile import BadZipFile, ZipExtFile, ZipFile
+from typing import IO
+from zipfile import BadZipFile, ZipFile
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
 from occystrap_core.contracts.specs import NoOptions
@@ -56,7 +57,7 @@ class ZipInput:
         with self._opened(name) as member:
             return member.read(_MOST)
 
-    def _opened(self, name: str) -> ZipExtFile:
+    def _opened(self, name: str) -> IO[bytes]:
         try:
             return self._archive.open(name)
         except KeyError:
