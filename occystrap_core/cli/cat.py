@@ -25,9 +25,11 @@ def cat(session: Session, source: str, path: str) -> None:
     """Write the file PATH of the image at SOURCE to standard output, as a container sees it.
 
     Symlinks are followed inside the image. Layers are read from the last one back, until the
-    file is found; its bytes are written as they are once its layer is checked.
+    file is found; its bytes are written as they are once its layer is checked. On a terminal,
+    bytes that could steer it are written out.
     """
     from occystrap_core.cli.inspecting import inspecting
+    from occystrap_core.cli.rendering import readable
     from occystrap_core.engine.one_file import read_file
     from occystrap_core.model.errors import UsageError
     from occystrap_core.streams.heap import keep_freed_pages
@@ -40,7 +42,10 @@ def cat(session: Session, source: str, path: str) -> None:
         content = read_file(inspected.source, image, os.fsencode(path), session.settings, session.progress)
     session.progress.close()
     with content:
-        out = sys.stdout.buffer
-        for chunk in content.chunks():
-            out.write(chunk)
-        out.flush()
+        if sys.stdout.isatty():
+            for text in readable(content.chunks()):
+                sys.stdout.write(text)
+        else:
+            for chunk in content.chunks():
+                sys.stdout.buffer.write(chunk)
+        sys.stdout.flush()

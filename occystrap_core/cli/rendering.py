@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import IO, Any
 
@@ -27,6 +27,26 @@ def safe(text: str) -> str:
 def safe_bytes(name: bytes) -> str:
     """A name from an archive, to be read by a person."""
     return safe(name.decode("utf-8", "surrogateescape"))
+
+
+def readable(chunks: Iterable[bytes]) -> Iterator[str]:
+    """A file for a terminal: as `safe`, but its lines and tabs stay."""
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    waiting = ""
+    for chunk in chunks:
+        waiting += decoder.decode(chunk)
+        # The return of a line's end may come with the next chunk.
+        end = len(waiting) - waiting.endswith("\r")
+        yield _lines_made_safe(waiting[:end])
+        waiting = waiting[end:]
+    yield _lines_made_safe(waiting + decoder.decode(b"", final=True))
+
+
+def _lines_made_safe(text: str) -> str:
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join("\t".join(map(safe, line.split("\t"))) for line in lines)
 
 
 def _escaped(char: str) -> str:
