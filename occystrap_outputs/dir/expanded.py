@@ -52,17 +52,12 @@ def workplace(folder: Path, name: str, *, overwrite: bool) -> Workplace:
     return Workplace(folder / name, lambda _: (folder / CATALOG_FILE).is_file(), overwrite=overwrite)
 
 
-def expand(place: Workplace, layers: Iterable[Iterable[Chunk]]) -> Expanded:
-    """Unpack the layers; the tree has its name when this returns, and is gone when it raises."""
-    try:
-        with Extractor(place.path) as extractor:
-            for layer in layers:
-                extractor.apply(layer)
-            report, owners = extractor.finish(), extractor.sets_owners
-        place.commit()
-    except BaseException:
-        place.abort()
-        raise
+def unpack(place: Workplace, layers: Iterable[Iterable[Chunk]]) -> Expanded:
+    """Unpack the layers; `place` has the tree then, and whoever commits it says what it is called."""
+    with Extractor(place.path) as extractor:
+        for layer in layers:
+            extractor.apply(layer)
+        report, owners = extractor.finish(), extractor.sets_owners
     _tell(place.target, report)
     return Expanded(place.target.name, owners, not report.xattrs_skipped)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from urllib.parse import quote
 
 from occystrap_core.contracts.address import Address
@@ -16,6 +17,7 @@ from occystrap_core.kit.folder.beneath import Folder
 from occystrap_core.kit.folder.checked import CheckedFiles
 from occystrap_core.kit.folder.lock import exclusively
 from occystrap_core.kit.folder.staging import StagedFile, Staging
+from occystrap_core.kit.rootfs.workplace import Workplace
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
@@ -23,7 +25,7 @@ from occystrap_core.model.errors import UsageError
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import MANIFESTS, Compression
-from occystrap_outputs.dir.expanded import directory_of, expand, require_room, workplace
+from occystrap_outputs.dir.expanded import directory_of, require_room, unpack, workplace
 from occystrap_outputs.dir.plugin import DirectoryOutputOptions
 
 
@@ -80,15 +82,16 @@ class DirectoryOutput:
 
     def commit(self, root: Descriptor) -> Receipt:
         manifest = self._manifests[root.digest]
-        for name, staged in self._kept.values():
-            self._staging.place(staged, name)
-        self._staging.sync()
         details: dict[str, object] = {"path": str(self._path)}
-        with exclusively(self._path):
+        with ExitStack() as undo:
+            undo.enter_context(exclusively(self._path))
             catalog, listed, file = self._chosen()
-            if self._expand:
-                place = workplace(self._path, directory_of(file), overwrite=self._overwrite)
-                details["expanded"] = expand(place, self._layers(manifest)).to_json()
+            tree = self._unpacked(directory_of(file), manifest, details, undo) if self._expand else None
+            for name, staged in self._kept.values():
+                self._staging.place(staged, name)
+            self._staging.sync()
+            if tree is not None:
+                tree.commit()
             self._list(catalog, listed, file, manifest)
         self._staging.close()
         return Receipt(
@@ -114,9 +117,21 @@ class DirectoryOutput:
         if known is not staged:
             self._staging.drop(staged)
 
+    def _unpacked(self, name: str, manifest: Document, details: dict[str, object], undo: ExitStack) -> Workplace:
+        """A tree without its name yet: a layer that cannot be unpacked is noticed before any file has its own."""
+        place = workplace(self._path, name, overwrite=self._overwrite)
+        undo.callback(place.abort)
+        details["expanded"] = unpack(place, self._layers(manifest)).to_json()
+        return place
+
     def _layers(self, manifest: Document) -> Iterator[Iterable[Chunk]]:
         for layer in manifest.json["layers"]:
-            yield self._folder.chunks(layer_file(Digest.parse(layer["digest"])))
+            digest = Digest.parse(layer["digest"])
+            if digest in self._kept:
+                staged = self._kept[digest][1].path
+                yield Folder(staged.parent).chunks(staged.name)
+            else:
+                yield self._folder.chunks(layer_file(digest))
 
     def _chosen(self) -> tuple[Catalog, ImageName, str]:
         """The catalog as it is by now, what it will call the image, and its manifest file."""

@@ -52,8 +52,12 @@ def test_with_unique_names_each_image_has_its_own(tmp_path):
 def test_an_image_that_cannot_be_unpacked_leaves_no_tree(tmp_path):
     with pytest.raises(InvalidImage):
         move(image([hardlink("a", "b")]), f"dir://{tmp_path}/out?expand=true")
-    assert "manifest" not in os.listdir(tmp_path / "out")
-    assert not [name for name in os.listdir(tmp_path / "out") if name.startswith(".")]
+    assert os.listdir(tmp_path) == []
+    written(image(*LAYERS), f"dir://{tmp_path}/out?expand=true")
+    before = snapshot(tmp_path / "out")
+    with pytest.raises(InvalidImage):
+        move(image([hardlink("a", "b")]), f"dir://{tmp_path}/out?expand=true")
+    assert {**snapshot(tmp_path / "out"), ".": 0} == {**before, ".": 0}
 
 
 def test_a_tree_that_is_not_what_the_layers_say_is_found(tmp_path):

@@ -19,6 +19,7 @@ from occystrap_core.streams.tar.numbers import decimal, numeric
 PERMISSIONS = 0o7777
 SPECIAL = 0o7000
 OPAQUE = "trusted.overlay.opaque"
+CAPABILITY = "security.capability"
 ROOTLESS = "user.rootlesscontainers"
 """Where owners are recorded that cannot be set: what umoci and PRoot read and write."""
 
@@ -128,6 +129,8 @@ def set_xattrs(target: int | bytes, xattrs: dict[str, bytes], report: Report) ->
             if error.errno not in _REFUSED:
                 raise
             report.xattrs_skipped += 1
+        else:
+            report.capabilities += name == CAPABILITY
 
 
 def set_rootless_owner(target: int, uid: int, gid: int, report: Report) -> None:

@@ -51,8 +51,8 @@ class Extractor:
         self._privileged = os.geteuid() == 0 if privileged is None else privileged
         self._tree = Tree(self._root, overlay=overlay, privileged=self._privileged, open_in=open_in)
         self._decode = Decoder()
-        self._makers = Makers(self._tree, self._decode, sums=record is not None)
         self._hiding = Hiding(self._tree)
+        self._makers = Makers(self._tree, self._decode, self._hiding, sums=record is not None)
         self._record = record
         self._layers = 0
         self._total = Report()

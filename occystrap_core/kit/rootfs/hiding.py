@@ -27,6 +27,11 @@ class Hiding:
         finally:
             self._tree.only_hides = False
 
+    def cover(self, parent: Directory, name: bytes, path: bytes) -> None:
+        """In an overlay, nothing of older layers shows in the place of what could not be made."""
+        if self._tree.overlay:
+            self._hide_below(parent, name, path.rpartition(b"/")[0])
+
     def _whited_out(self, parent_path: bytes, name: bytes, path: bytes) -> bool:
         """Do what a whiteout says; False for an entry that is none."""
         if whiteouts.is_bookkeeping(path):

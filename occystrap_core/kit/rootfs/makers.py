@@ -19,6 +19,7 @@ from occystrap_core.kit.rootfs import attributes
 from occystrap_core.kit.rootfs.attributes import OPAQUE, Decoder
 from occystrap_core.kit.rootfs.directories import Directory, exists, is_directory
 from occystrap_core.kit.rootfs.files import write_and_sum, write_body
+from occystrap_core.kit.rootfs.hiding import Hiding
 from occystrap_core.kit.rootfs.links import make_hard_link
 from occystrap_core.kit.rootfs.tree import OWN, Tree
 from occystrap_core.model.errors import InvalidImage
@@ -27,6 +28,7 @@ from occystrap_core.streams.tar import TarEntry
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEVICE_KINDS = {CHAR_DEVICE: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
+_GIVES_RIGHTS = stat.S_ISUID | stat.S_ISGID
 _MAX_MAJOR, _MAX_MINOR = 1 << 12, 1 << 20
 
 Make = Callable[[Directory, bytes, bytes, TarEntry], bool]
@@ -36,9 +38,10 @@ Make = Callable[[Directory, bytes, bytes, TarEntry], bool]
 class Makers:
     """`by_kind` are the makers; `checksum` is that of the file written last, where `sums` is set."""
 
-    def __init__(self, tree: Tree, decode: Decoder, *, sums: bool) -> None:
+    def __init__(self, tree: Tree, decode: Decoder, hiding: Hiding, *, sums: bool) -> None:
         self._tree = tree
         self._decode = decode
+        self._hiding = hiding
         self._sums = sums
         self._own_file = 0 if tree.privileged else 0o600
         self.checksum = 0
@@ -73,6 +76,7 @@ class Makers:
                 self._tree.set_xattrs(fd, entry)
             if mode != wanted or mode & self._tree.masked:
                 os.fchmod(fd, mode)
+                self._tree.report.setuid += bool(mode & _GIVES_RIGHTS)
             os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
@@ -134,12 +138,13 @@ class Makers:
             self._tree.clear(parent.fd, name)
         if entry.kind == CHAR_DEVICE and (major, minor) == (0, 0):
             self._tree.report.whiteout_devices_skipped += 1
-            return False
-        if not self._made_node(parent, name, _DEVICE_KINDS[entry.kind], os.makedev(major, minor)):
+        elif not self._made_node(parent, name, _DEVICE_KINDS[entry.kind], os.makedev(major, minor)):
             self._tree.report.devices_skipped += 1
-            return False
-        self._describe_node(parent, name, entry)
-        return True
+        else:
+            self._describe_node(parent, name, entry)
+            return True
+        self._hiding.cover(parent, name, path)
+        return False
 
     def _made_node(self, parent: Directory, name: bytes, kind: int, device: int) -> bool:
         if not self._tree.privileged:

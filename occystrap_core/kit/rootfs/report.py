@@ -14,7 +14,8 @@ class Report:
     entries whose owner was recorded in `user.rootlesscontainers`, or could not even be recorded.
     `xattrs_skipped`: attributes that the file system or a lack of rights refused, or that would
     mean something to an overlay mount. `unknown_skipped`: entries of a kind that no file system
-    has. `hard_links`: how many were made. `implied`: the directories that the layer has something
+    has. `hard_links`: how many were made. `setuid`: files that run as their owner or group,
+    `capabilities`: those with capabilities. `implied`: the directories that the layer has something
     in without an entry of their own, made as the layer's. Only for overlays: `hiding` are the paths
     of whiteouts, `replaced` the directories that a whiteout is for and that the layer has again
     without an entry, and `borrowed` the names of files that hard links lead to in lower layers, the
@@ -31,6 +32,8 @@ class Report:
     xattrs_skipped: int = 0
     unknown_skipped: int = 0
     hard_links: int = 0
+    setuid: int = 0
+    capabilities: int = 0
     implied: list[bytes] = field(default_factory=list)
     hiding: list[bytes] = field(default_factory=list)
     replaced: list[bytes] = field(default_factory=list)
@@ -48,6 +51,8 @@ class Report:
         self.xattrs_skipped += other.xattrs_skipped
         self.unknown_skipped += other.unknown_skipped
         self.hard_links += other.hard_links
+        self.setuid += other.setuid
+        self.capabilities += other.capabilities
 
     def warnings(self) -> tuple[str, ...]:
         """What a user should know, each said once."""
@@ -57,6 +62,8 @@ class Report:
             (self.whiteout_devices_skipped, "0:0 character devices were skipped: overlays take them for whiteouts"),
             (self.xattrs_skipped, "extended attributes were skipped: not permitted or not supported here"),
             (self.unknown_skipped, "entries of unknown kinds were skipped"),
+            (self.setuid, "files are setuid or setgid, as in the image: who can reach them here can run them"),
+            (self.capabilities, "files have capabilities, as in the image: who can reach them here can run them"),
         )
         return tuple(f"{count} {what}" for count, what in said if count)
 
