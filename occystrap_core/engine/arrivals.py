@@ -114,7 +114,7 @@ class Arrivals:
             return False
         if not as_it_lies and self._may_be_cached(arrival, kept_as):
             return False
-        task = self._request.progress.start(f"arrival {next(self._numbers)}", arrival.size)
+        task = self._request.progress.start(f"arriving layer {next(self._numbers)}", arrival.size)
         try:
             self._copy(arrival, found, task) if as_it_lies else self._change(arrival, kept_as, task)
         except _DAMAGED:
