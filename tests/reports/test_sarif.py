@@ -101,6 +101,13 @@ def printed(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(done.stdout)
 
 
+def test_that_all_is_well_is_no_alert() -> None:
+    [run] = reported("tar://a.tar", build_image(LAYERS))["runs"]
+    kinds = {each["ruleId"]: (each.get("kind", "fail"), each["level"]) for each in run["results"]}
+    assert kinds["diff-id"] == ("informational", "none")
+    assert kinds["wh-target-missing"] == ("fail", "note")
+
+
 @pytest.mark.parametrize(
     ("source", "path"),
     [

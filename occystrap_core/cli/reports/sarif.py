@@ -55,11 +55,18 @@ def _result(report: CheckReport, finding: Finding, rule: int) -> dict[str, Any]:
     return {
         "ruleId": finding.check,
         "ruleIndex": rule,
-        "level": _LEVELS[finding.severity],
+        **_weight(finding, report.rules[finding.check]),
         "message": {"text": finding.message},
         "locations": [location],
         "partialFingerprints": {"occystrap/v1": _fingerprint(finding)},
     }
+
+
+def _weight(finding: Finding, rule: CheckSpec) -> dict[str, str]:
+    """Where a rule about faults says that all is well, that is no result that anybody should see to."""
+    if finding.severity is Severity.INFO and rule.severity is not Severity.INFO:
+        return {"kind": "informational", "level": "none"}
+    return {"level": _LEVELS[finding.severity]}
 
 
 def _fingerprint(finding: Finding) -> str:
