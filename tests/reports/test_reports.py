@@ -94,6 +94,12 @@ def test_text_groups_by_severity_and_ends_with_the_counts() -> None:
     assert lines[-1] == "Check complete (full): 1 error(s), 1 warning(s)"
 
 
+def test_a_path_that_the_message_names_is_not_said_twice() -> None:
+    twice = build_image([layer_tar(file("etc/motd", "a"), file("etc/motd", "b"))])
+    shown = CheckReport("tar://a.tar", ImageName("a"), False, outcome(twice, "tar-duplicate"), {})
+    assert render(shown, "text").splitlines()[1] == "  [tar-duplicate] layer 1: etc/motd is in the layer twice"
+
+
 def test_json_keeps_the_old_keys_and_adds_the_place() -> None:
     shown = json.loads(render(report(), "json"))
     assert (shown["tag"], shown["mode"], shown["errors"], shown["warnings"]) == ("v1", "full", 1, 1)

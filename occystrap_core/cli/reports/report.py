@@ -48,9 +48,12 @@ class CheckReport:
 
 
 def place(finding: Finding, *, several: bool) -> str:
-    """Where it was found, from the outside in; the manifest only where there are `several`."""
+    """Where it was found, from the outside in; the manifest only where there are `several`, the path
+    only where the message does not name it."""
     where = finding.where
     parts = [where.manifest[:19]] if several and where.manifest else []
     if where.layer is not None:
         parts.append(f"layer {where.layer + 1}")
-    return ", ".join([*parts, *([where.entry] if where.entry else [])])
+    if where.entry and where.entry not in finding.message:
+        parts.append(where.entry)
+    return ", ".join(parts)
