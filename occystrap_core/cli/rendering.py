@@ -117,17 +117,29 @@ def without_credentials(uri: str) -> str:
     >>> without_credentials("registry://me:secret@host/image@sha256:ab?password=x")
     'registry://host/image@sha256:ab'
     """
+    from occystrap_core.contracts.address import without_login
+
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return uri.partition("?")[0]
     host, slash, path = rest.partition("?")[0].partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}://{without_login(host)}{slash}{path}"
 
 
 def coloured(text: str, colour: str, stream: IO[str]) -> str:
     """`text` in colour, where `stream` is a terminal that may have some."""
     wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return f"\x1b[{colour}m{text}\x1b[0m" if wanted else text
+
+
+def terminal_width(stream: IO[str]) -> int | None:
+    """How many columns there are; None where nobody looks at them."""
+    if not stream.isatty():
+        return None
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns) or None
+    except (OSError, ValueError):
+        return None
 
 
 def complain(label: str, text: str, colour: str = RED) -> None:

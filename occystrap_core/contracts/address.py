@@ -10,6 +10,7 @@ from occystrap_core.model.errors import OccystrapError, UsageError
 from occystrap_core.model.value import value
 
 _ANY_URI = "write it as scheme://…, for example tar://image.tar"
+_DIGESTS = ("sha256:", "sha512:")
 
 
 @value
@@ -59,7 +60,18 @@ class Address:
     def __str__(self) -> str:
         """Fit to be shown: without user, password and options."""
         authority, slash, rest = self.target.partition("/")
-        return f"{self.scheme}://{authority.rpartition('@')[2]}{slash}{rest}"
+        return f"{self.scheme}://{without_login(authority)}{slash}{rest}"
+
+
+def without_login(authority: str) -> str:
+    """
+    >>> without_login("me:secret@host:5000"), without_login("images@sha256:ab")
+    ('host:5000', 'images@sha256:ab')
+    """
+    before, _, after = authority.rpartition("@")
+    if before and after.startswith(_DIGESTS):
+        return f"{before.rpartition('@')[2]}@{after}"
+    return after
 
 
 def written_out(text: str) -> str:

@@ -86,6 +86,8 @@ def test_sizes_count_in_powers_of_1024(size: int | None, shown: str) -> None:
     [
         ("tar://image.tar", "tar://image.tar"),
         ("registry://me:secret@host:5000/a/b:1", "registry://host:5000/a/b:1"),
+        (f"ocidir://images@sha256:{'a' * 64}", f"ocidir://images@sha256:{'a' * 64}"),
+        ("docker://me:secret@app@sha256:ab", "docker://app@sha256:ab"),
         ("registry://me:p@ss@host/a@sha256:ab", "registry://host/a@sha256:ab"),
         ("registry://host/a@sha256:ab?password=secret&username=me", "registry://host/a@sha256:ab"),
         ("tar:image.tar?x=1", "tar:image.tar"),
