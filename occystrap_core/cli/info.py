@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from occystrap_core.cli.completing import offering
@@ -29,7 +31,7 @@ def info(context: click.Context, session: Session, source: str, sizes: bool) -> 
     exit code 3 where one of them cannot be read.
     """
     from occystrap_core.cli.info_facts import facts_of, troubles_of
-    from occystrap_core.cli.rendering import as_json, complain
+    from occystrap_core.cli.rendering import as_json, complain, terminal_width
 
     images = facts_of(session, source, sizes=sizes)
     if sizes:
@@ -39,7 +41,8 @@ def info(context: click.Context, session: Session, source: str, sizes: bool) -> 
     else:
         from occystrap_core.cli.info_text import text_of
 
-        click.echo("\n\n---\n\n".join(map(text_of, images)))
+        columns = terminal_width(sys.stdout)
+        click.echo("\n\n---\n\n".join(text_of(facts, columns) for facts in images))
     if troubles := list(troubles_of(images)):
         complain("Error", " and ".join(troubles))
         context.exit(FAILED)

@@ -12,12 +12,21 @@ Facts = Mapping[str, Any]
 
 _SHORT = 25
 _WIDEST_COMMAND = 50
+_NARROWEST_COMMAND = 14
 
 
-def text_of(facts: Facts) -> str:
+def text_of(facts: Facts, columns: int | None = None) -> str:
+    """`columns` is how wide a terminal is; None for no matter."""
     if "error" in facts:
         return "\n".join(_broken(facts))
-    sections = [_head(facts), _totals(facts), _layers(facts), _history(facts), _settings(facts), _around(facts)]
+    sections = [
+        _head(facts),
+        _totals(facts),
+        _layers(facts, columns),
+        _history(facts),
+        _settings(facts),
+        _around(facts),
+    ]
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines)
 
 
@@ -64,8 +73,8 @@ def _totals(facts: Facts) -> Iterator[str]:
 
 _COLUMNS: Mapping[str, Callable[[Facts], object]] = {
     "#": lambda layer: layer["index"],
-    "Compressed Digest": lambda layer: _cut(layer["digest"]),
-    "DiffID": lambda layer: _cut(layer.get("diff_id")),
+    "Compressed Digest": lambda layer: layer["digest"],
+    "DiffID": lambda layer: layer.get("diff_id"),
     "Size": lambda layer: format_size(layer["size"]),
     "Compression": lambda layer: _compression(layer),
     "Unpacked": lambda layer: format_size(layer["uncompressed_size"]) if "ratio" in layer else None,
@@ -75,16 +84,42 @@ _COLUMNS: Mapping[str, Callable[[Facts], object]] = {
 }
 
 
-def _layers(facts: Facts) -> Iterator[str]:
+def _layers(facts: Facts, columns: int | None) -> Iterator[str]:
     """Only the columns that some layer has something for."""
-    cells = {name: [value(layer) for layer in facts["layers"]] for name, value in _COLUMNS.items()}
-    shown = {name: column for name, column in cells.items() if any(cell is not None for cell in column)}
     if facts["layers"]:
-        rows = [["" if cell is None else cell for cell in row] for row in zip(*shown.values(), strict=True)]
-        yield table(list(shown), rows, widest={"Created By": _WIDEST_COMMAND})
+        cells = {name: [value(layer) for layer in facts["layers"]] for name, value in _COLUMNS.items()}
+        shown = {name: column for name, column in cells.items() if any(cell is not None for cell in column)}
+        yield _fitting(shown, columns)
     for layer in facts["layers"]:
         if "error" in layer:
             yield f"Layer {layer['index']}: {safe(layer['error'])}"
+
+
+def _fitting(cells: Mapping[str, list[object]], columns: int | None) -> str:
+    """The table as it always was where that fits; else with less of the digests, and narrower commands."""
+    drawn = _drawn(cells, _cut, _WIDEST_COMMAND)
+    if columns is None or _width(drawn) <= columns:
+        return drawn
+    for left_out in ((), ("DiffID",), ("DiffID", "Entries")):
+        kept = {name: column for name, column in cells.items() if name not in left_out}
+        drawn = _drawn(kept, _short, _NARROWEST_COMMAND)
+        if (spare := columns - _width(drawn)) >= 0:
+            return _drawn(kept, _short, min(_WIDEST_COMMAND, _NARROWEST_COMMAND + spare))
+    return drawn
+
+
+def _drawn(cells: Mapping[str, list[object]], digest: Callable[[Any], object], command: int) -> str:
+    columns = [
+        [digest(cell) if name in ("Compressed Digest", "DiffID") else cell for cell in column]
+        for name, column in cells.items()
+    ]
+    rows = [["" if cell is None else cell for cell in row] for row in zip(*columns, strict=True)]
+    titles = ["Digest" if name == "Compressed Digest" and digest is _short else name for name in cells]
+    return table(titles, rows, widest={"Created By": command})
+
+
+def _width(drawn: str) -> int:
+    return len(drawn.partition("\n")[0])
 
 
 def _history(facts: Facts) -> Iterator[str]:
@@ -117,12 +152,20 @@ def _settings(facts: Facts) -> Iterator[str]:
 def _around(facts: Facts) -> Iterator[str]:
     yield from _block("Annotations:", _pairs(facts["annotations"]))
     yield from _block("Platforms:", [f"{each['platform']:16} {each['digest']}" for each in facts["platforms"]])
-    yield from _block("Referrers:", [_referrer(each) for each in facts["referrers"]])
+    yield from _block("Referrers:", _referrers(facts))
 
 
-def _referrer(referrer: Facts) -> str:
-    kind = referrer["artifact_type"] or referrer["annotations"].get("vnd.docker.reference.type") or ""
-    return f"{kind or 'unknown'}  {referrer['digest']}"
+def _referrers(facts: Facts) -> list[str]:
+    kinds = [_kind(each) for each in facts["referrers"]]
+    widest = max(map(len, kinds), default=0)
+    return [
+        f"{kind:{widest}}  {each['digest']}" + ("" if each["subject"] == facts["digest"] else " (of its index)")
+        for kind, each in zip(kinds, facts["referrers"], strict=True)
+    ]
+
+
+def _kind(referrer: Facts) -> str:
+    return safe(str(referrer["artifact_type"] or referrer["annotations"].get("vnd.docker.reference.type") or "unknown"))
 
 
 def _block(title: str, lines: list[Any]) -> list[str]:
@@ -141,3 +184,7 @@ def _compression(layer: Facts) -> str:
 
 def _cut(digest: str | None) -> str | None:
     return f"{digest[:_SHORT]}..." if digest else None
+
+
+def _short(digest: str | None) -> str | None:
+    return digest.partition(":")[2][:12] if digest else None

@@ -270,3 +270,26 @@ def test_text_lists_them(run: Run, tmp_path: Path) -> None:
     signature = about(built.root)
     out = run("info", layout_of(tmp_path / "layout", ("v1", built), ("", signature))).out
     assert f"Referrers:\n  {SIGNATURE}  {signature.root.digest}\n" in out + "\n"
+
+
+def test_text_says_what_is_about_the_index(run: Run, tmp_path: Path) -> None:
+    built = image()
+    index = build_index([built])
+    whole, single = about(index.root), about(built.root, "sbom")
+    out = run("info", layout_of(tmp_path / "layout", ("v1", index), ("", whole), ("", single))).out
+    assert out.rstrip().splitlines()[-3:] == [
+        "Referrers:",
+        f"  {'sbom':{len(SIGNATURE)}}  {single.root.digest}",
+        f"  {SIGNATURE}  {whole.root.digest} (of its index)",
+    ]
+
+
+def test_a_layout_of_regclient(run: Run, fixtures_dir: Path) -> None:
+    """It keeps the lists under tags, as at a registry."""
+    layout = fixtures_dir / "regclient+regclient/testdata/testrepo"
+    referrers = told(run("info", f"ocidir://{layout}:v2", "-O", "json"))["referrers"]
+    assert [(each["artifact_type"], each["subject"][:14]) for each in referrers] == [
+        ("application/example.arms", "sha256:ee378b7"),
+        ("application/example.sbom", "sha256:dfae8f4"),
+        ("application/example.signature", "sha256:dfae8f4"),
+    ]
