@@ -57,5 +57,12 @@ def _target(part: str) -> Target:
     engine = found["engine"].lower()
     engine = _ALIASES.get(engine, engine)
     if engine not in ENGINES:
-        raise UsageError(f"no rule knows the engine {engine!r}", hint=f"known are {', '.join(ENGINES)}")
+        raise UsageError(f"no rule knows the engine {engine!r}", hint=_hint_for(engine))
     return engine, tuple(int(number) for number in found["version"].split("."))
+
+
+def _hint_for(engine: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(engine, ENGINES, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(ENGINES)}"

@@ -52,6 +52,8 @@ class TestExitCodes:
             ((CLEAN, "--select", "diff-id", "--ignore", "diff-id"), "--ignore takes away what --select names"),
             ((CLEAN, "--fast", "--select", "diff-id"), "diff-id would have to read layers"),
             ((CLEAN, "--targets", "docker=20"), "write targets as ENGINE>=VERSION"),
+            ((CLEAN, "--targets", "dockr>=20"), "did you mean 'docker'?"),
+            ((CLEAN, "--targets", "nothing>=20"), "known are docker, "),
             ((CLEAN, "--fail-on", "info"), "'info' is not one of 'error', 'warning'"),
             (("--explain", "dif-id"), "did you mean 'diff-id'?"),
             (("--list-rules", "-O", "sarif"), "--list-rules knows no format 'sarif'"),
