@@ -23,9 +23,11 @@ from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.chain import Chain, FirstChange, OpenFilter, Step, begin
 from occystrap_core.engine.layer_plan import LayerPlan
 from occystrap_core.engine.sealing import (
+    Content,
     Made,
     PassResult,
     algorithm_of,
+    left_by_each,
     require_diff_id,
     sealed_as_it_lies,
     sealed_as_made,
@@ -34,7 +36,7 @@ from occystrap_core.engine.sealing import (
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import USUAL_ALGORITHM
 from occystrap_core.model.errors import attributed
-from occystrap_core.model.layer import SealedLayer
+from occystrap_core.model.layer import LayerStats, SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import deflate, inflate, sniff
 from occystrap_core.streams.relay import relay
@@ -115,10 +117,11 @@ class LayerPass:
                 again = begin(self.filters, self.plan.layer, self.plan.image)
                 return replace(self, plan=self.plan.changed)._streamed(again, joined(aside.chunks(), blob))
             require_diff_id(self.plan, source.digest)
+            found = Content.of(source)
             sealed = self._copied(aside.chunks()) if self.output else self._unwritten()
             stats = chain.census.stats(source.size, source.size)
             sealed = replace(sealed, uncompressed_size=source.size, stats=stats)
-            return PassResult(sealed, stages_of(self.plan, chain, sealed, source))
+            return PassResult(sealed, stages_of(self.plan, left_by_each(chain, found, found)))
 
     def _untouched(self, chain: Chain, blob: Iterable[Chunk]) -> Measured | None:
         with contextlib.closing(self._inflated(blob)) as plain:
@@ -157,7 +160,9 @@ class LayerPass:
             result = self._measured(chain.run(source)) if steps else source
             with attributed("destination"):
                 stored, staged = self._stage(result)
-        return Made(source, result, stored, staged, chain)
+        read, left = Content.of(source), Content.of(result)
+        stats = chain.census.stats(read.size, left.size) if steps else LayerStats()
+        return Made(read, left, Content.of(stored), staged, left_by_each(chain, read, left), stats)
 
     def _stage(self, result: Measured) -> tuple[Measured, Staged]:
         slot = Slot(self.plan.order)

@@ -24,29 +24,43 @@ class PassResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A blob that was made of a layer: what was read, what the filters left of it, and how it is stored."""
+class Content:
+    """Bytes that went by."""
 
-    source: Measured
-    result: Measured
-    stored: Measured
+    digest: Digest
+    size: int
+
+    @classmethod
+    def of(cls, measured: Measured) -> Content:
+        return cls(measured.digest, measured.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of the uncompressed `source`: what the filters left of it, how that is stored, and what
+    left each of them, by place in the chain."""
+
+    source: Content
+    result: Content
+    stored: Content
     staged: Staged
-    chain: Chain
+    left: dict[int, Content]
+    stats: LayerStats
 
 
 def sealed_as_made(plan: LayerPlan, made: Made) -> PassResult:
     """DigestMismatch where the layer unpacks to something else than the image's config says."""
-    source, result, stored = made.source, made.result, made.stored
-    require_diff_id(plan, source.digest)
+    require_diff_id(plan, made.source.digest)
+    stored = made.stored
     sealed = SealedLayer(
         source=plan.layer,
-        diff_id=result.digest,
+        diff_id=made.result.digest,
         blob=replace(plan.layer.descriptor, media_type=plan.media_type, digest=stored.digest, size=stored.size),
-        changed=result.digest != plan.layer.diff_id,
-        uncompressed_size=result.size,
-        stats=made.chain.census.stats(source.size, result.size) if made.chain.steps else LayerStats(),
+        changed=made.result.digest != plan.layer.diff_id,
+        uncompressed_size=made.result.size,
+        stats=made.stats,
     )
-    return PassResult(sealed, stages_of(plan, made.chain, sealed, source))
+    return PassResult(sealed, stages_of(plan, made.left))
 
 
 def sealed_as_it_lies(plan: LayerPlan) -> SealedLayer:
@@ -59,18 +73,21 @@ def sealed_as_it_lies(plan: LayerPlan) -> SealedLayer:
     return SealedLayer(layer, layer.diff_id, blob, changed=False, uncompressed_size=size)
 
 
-def stages_of(plan: LayerPlan, chain: Chain, sealed: SealedLayer, source: Measured) -> dict[int, StageLayer]:
-    changing = [step.position for step in chain.steps if not step.observes]
-    stages = {}
+def left_by_each(chain: Chain, source: Content, result: Content) -> dict[int, Content]:
+    """The layer as it left each filter: unchanged, as it was measured between two changes, or as it ended."""
+    left, changed = {}, False
     for step in chain.steps:
-        if not any(position <= step.position for position in changing):
-            seen, size = plan.layer.diff_id, source.size
-        elif step.position in chain.stages:
-            seen, size = chain.stages[step.position].digest, chain.stages[step.position].size
-        else:
-            seen, size = sealed.diff_id, sealed.uncompressed_size or 0
-        stages[step.position] = StageLayer(plan.layer, seen, size, seen != plan.layer.diff_id)
-    return stages
+        changed = changed or not step.observes
+        between = chain.stages.get(step.position)
+        left[step.position] = (Content.of(between) if between else result) if changed else source
+    return left
+
+
+def stages_of(plan: LayerPlan, left: dict[int, Content]) -> dict[int, StageLayer]:
+    return {
+        position: StageLayer(plan.layer, content.digest, content.size, content.digest != plan.layer.diff_id)
+        for position, content in left.items()
+    }
 
 
 def algorithm_of(plan: LayerPlan) -> str:
