@@ -26,8 +26,8 @@ class Examiner:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """The files that one rule wants the first `size` bytes of: all of them, or executables, those
-    of a name (`*/name`, which also means one at the top) or with an ending (`*.pem`), exact paths,
-    and what a pattern matches."""
+    of a name (`*/name`, which also means one at the top), whose path has an ending (`*.pem`,
+    `*/.aws/credentials`), exact paths, and what a pattern matches."""
 
     examiner: Examiner
     size: int
@@ -42,7 +42,7 @@ class Wish:
     def of(cls, examiner: Examiner) -> Wish:
         globs = [glob for glob in examiner.spec.head_of if glob != "executable"]
         names = [glob for glob in globs if glob.startswith(_ANYWHERE) and not _is_wild(glob[len(_ANYWHERE) :])]
-        endings = [glob for glob in globs if glob.startswith("*.") and not _is_wild(glob[1:])]
+        endings = [glob for glob in globs if _is_ending(glob) and glob not in names]
         paths = [glob for glob in globs if not _WILD.search(glob)]
         return cls(
             examiner,
@@ -60,7 +60,7 @@ class Wish:
             self.everything
             or (self.executables and bool(mode & _EXECUTABLE))
             or name in self.names
-            or name.endswith(self.endings)
+            or path.endswith(self.endings)
             or path in self.paths
             or (self.pattern is not None and self.pattern.match(path) is not None)
         )
@@ -98,6 +98,10 @@ class Peek:
 
 def _is_wild(name: str) -> bool:
     return "/" in name or _WILD.search(name) is not None
+
+
+def _is_ending(glob: str) -> bool:
+    return glob.startswith(("*.", _ANYWHERE)) and not _WILD.search(glob[1:])
 
 
 def _pattern(globs: Iterable[str]) -> re.Pattern[bytes] | None:

@@ -154,7 +154,7 @@ class LayerScan:
         matches = peek.pattern.match if peek.pattern else None
         peeks = bool(peek.rules or paths)
         records, note = self.records, self._note
-        remember, rule = records.add, ""
+        remember, rule, nothing = records.add, "", ()
         for count, entry in enumerate(reader, 1):
             if count > MAX_ENTRIES:
                 raise LimitExceeded(f"the layer has more than {MAX_ENTRIES} entries")
@@ -174,8 +174,10 @@ class LayerScan:
                 while True:
                     try:
                         for rule, call in waiting:
-                            for remark in call(entry):
-                                note(rule, remark)
+                            said = call(entry)
+                            if said is not nothing:
+                                for remark in said:
+                                    note(rule, remark)
                         break
                     except OccystrapError:
                         raise
@@ -189,7 +191,7 @@ class LayerScan:
                     name in names
                     or (executables and records.mode & _EXECUTABLE)
                     or path in paths
-                    or name.endswith(endings)
+                    or path.endswith(endings)
                     or (matches and matches(path))
                 )
             ):

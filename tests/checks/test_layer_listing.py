@@ -135,6 +135,11 @@ class TestWhatARuleIsShown:
         members = [file("bin/sh", "#!/bin", mode=0o755), file("etc/a.pem", "pem"), file("id_rsa", "key")]
         assert heard(build_image([layer_tar(*members)]), head=2, head_of=head_of).witness.heads == expected
 
+    def test_an_ending_may_be_the_last_parts_of_a_path(self) -> None:
+        members = [file("root/.aws/credentials", "yes"), file(".aws/credentials", "no"), file("a/credentials", "no")]
+        found = heard(build_image([layer_tar(*members)]), head=3, head_of=("*/.aws/credentials",))
+        assert found.witness.heads == ["root/.aws/credentials=yes"]
+
     def test_what_follows_the_end_of_the_archive(self) -> None:
         tar = layer_tar(file("x"))
         assert heard(build_image([tar + bytes(8192)])).witness.after == []
