@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,7 @@ from occystrap_core.contracts.filter import FilterContext
 from occystrap_core.contracts.progress import Progress, Silent
 from occystrap_core.engine import matches
 from occystrap_core.engine.hit import Hit
-from occystrap_core.engine.matches import LayerMatches
-from occystrap_core.engine.search import SearchRequest, as_layer_matches, search, search_all
+from occystrap_core.engine.search import Search, SearchRequest, as_layer_matches, search_all
 from occystrap_core.model.errors import OptionError
 from occystrap_core.model.image import Image
 from occystrap_core.streams.heap import keep_freed_pages
@@ -71,19 +70,33 @@ def _tell(session: Session, asked: Asked, inspected: Inspected, request: SearchR
     for number, image in enumerate(inspected.images):
         if several and not asked.script_friendly:
             _write(f"{'' if number == 0 else chr(10)}Image: {image.descriptor.digest} ({image.platform})")
-        with _layers(request, image, asked) as found:
-            for line in matches.script_lines(found, *label) if asked.script_friendly else matches.listing(found):
-                _write(safe(line))
+        for line in _merged(request, image, asked, label) if asked.merged else _all(request, image, asked, label):
+            _write(safe(line))
 
 
-@contextmanager
-def _layers(request: SearchRequest, image: Image, asked: Asked) -> Iterator[Iterable[LayerMatches]]:
-    if asked.merged:
-        with closing(search_all(request, image)) as hits:
-            yield as_layer_matches(hit for hit in hits if hit.is_final)
-    else:
-        with closing(search(request, image)) as found:
-            yield found
+def _merged(request: SearchRequest, image: Image, asked: Asked, label: tuple[str, str]) -> Iterator[str]:
+    with closing(search_all(request, image)) as hits:
+        layers = as_layer_matches(hit for hit in hits if hit.is_final)
+        yield from matches.script_lines(layers, *label) if asked.script_friendly else matches.listing(layers)
+
+
+def _all(request: SearchRequest, image: Image, asked: Asked, label: tuple[str, str]) -> Iterator[str]:
+    with closing(Search(request, image, remembering=not asked.script_friendly)) as search:
+        if asked.script_friendly:
+            yield from matches.script_lines(search.layers(), *label)
+        else:
+            yield from matches.listing(search.layers(), lambda: _deleted(search))
+
+
+def _deleted(search: Search) -> Iterator[str]:
+    title = "Deleted by later layers:"
+    for match, layer, culprit in search.deleted():
+        if title:
+            yield title
+        title = ""
+        yield f"  {match.path} (layer {layer}, deleted by layer {culprit})"
+    if not title:
+        yield ""
 
 
 def _write_json(session: Session, asked: Asked, inspected: Inspected, request: SearchRequest) -> None:

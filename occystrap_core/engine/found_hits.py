@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import marshal
+import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from occystrap_core.engine.content_match import ContentMatch
 from occystrap_core.engine.hit import Hit
+from occystrap_core.engine.layer_records import WHITEOUT, LayerRecords
 from occystrap_core.engine.matches import Match
+from occystrap_core.engine.merged_image import normalised
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.model.image import Image
 from occystrap_core.streams.spool import Spool
@@ -51,6 +54,16 @@ class FoundHits:
             self._deleted_by.append(_NOBODY if culprit is None or anew else culprit)
             self._replaced_by.append(culprit if culprit is not None and anew else _NOBODY)
 
+    def deleted(self, whiteouts: Iterable[LayerRecords]) -> Iterator[tuple[Match, int, int]]:
+        """Those that a later layer deletes, each with its layer and that one. Whiteouts alone tell it, unsettled."""
+        whole, inside = _cuts(whiteouts)
+        if not whole and not inside:
+            return
+        for layer, _, path, *told, _, _ in self._all_rows():
+            culprits = [each for each in _ways(path, whole, inside) if each > layer]
+            if culprits:
+                yield Match(path, *told), layer, min(culprits)
+
     def __iter__(self) -> Iterator[Hit]:
         for row, deleted_by, replaced_by in zip(self._all_rows(), self._deleted_by, self._replaced_by, strict=True):
             layer, number, path, kind, size, target, offset, text = row
@@ -78,6 +91,33 @@ class FoundHits:
         if self._aside is not None:
             yield from _read_back(self._aside)
         yield from self._rows
+
+
+Cuts = dict[bytes, list[int]]
+
+
+def _cuts(whiteouts: Iterable[LayerRecords]) -> tuple[Cuts, Cuts]:
+    """The layers that delete a path, and those that empty it."""
+    whole: Cuts = {}
+    inside: Cuts = {}
+    for records in whiteouts:
+        for path in records.whiteouts:
+            whole.setdefault(path, []).append(records.layer)
+        for path, _ in records.opaque:
+            inside.setdefault(path, []).append(records.layer)
+    return whole, inside
+
+
+def _ways(name: str, whole: Cuts, inside: Cuts) -> Iterator[int]:
+    """Every layer that deletes this, or a directory above it."""
+    path = normalised(os.fsencode(name))
+    if path.rpartition(b"/")[2].startswith(WHITEOUT):
+        return
+    yield from whole.get(path, ())
+    while path:
+        path = path.rpartition(b"/")[0]
+        yield from whole.get(path, ())
+        yield from inside.get(path, ())
 
 
 def _read_back(aside: Spool) -> Iterator[Row]:

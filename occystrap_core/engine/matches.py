@@ -69,8 +69,8 @@ def matched_name(entry: Entry) -> str:
     return entry.name.rstrip(b"/").decode("utf-8", "surrogateescape")
 
 
-def listing(found: Iterable[LayerMatches]) -> Iterator[str]:
-    """The lines for a person, each as soon as its match is known."""
+def listing(found: Iterable[LayerMatches], at_the_end: Callable[[], Iterable[str]] = tuple) -> Iterator[str]:
+    """The lines for a person, each as soon as its match is known; those `at_the_end` stand before the last."""
     total = layers = 0
     for layer in found:
         before = total
@@ -82,6 +82,7 @@ def listing(found: Iterable[LayerMatches]) -> Iterator[str]:
             yield f"  {match}"
         if total > before:
             yield ""
+    yield from at_the_end()
     if not total:
         yield "No matches found."
         return

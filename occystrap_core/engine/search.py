@@ -18,7 +18,7 @@ from occystrap_core.engine.found_hits import FoundHits
 from occystrap_core.engine.hit import Hit
 from occystrap_core.engine.in_turn import in_turn
 from occystrap_core.engine.layer_reading import LayerReading, Tap, remember
-from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.engine.layer_records import WHITEOUT, LayerRecords
 from occystrap_core.engine.matches import LayerMatches, Match, matched_name
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.engine.schedule import Stop
@@ -43,13 +43,41 @@ class SearchRequest:
     endless: bool = False
 
 
-def search(request: SearchRequest, image: Image) -> Generator[LayerMatches, None, None]:
-    """Each layer's matches as they are found; a layer read before its turn waits for it. Closing it
-    ends the reading."""
-    searches = [_LayerSearch(request, layer) for layer in image.layers if layer.is_tar]
-    with closing(_side_by_side(request, searches)) as found:
-        for layer, hits in found:
-            yield LayerMatches(layer.descriptor.digest, layer.position, (hit.match for hit in hits))
+class Search:
+    """The matches of an image as they are found, and afterwards those that later layers delete.
+
+    A layer read before its turn waits for it. Closing ends the reading. Without `remembering`
+    nothing is known afterwards.
+    """
+
+    def __init__(self, request: SearchRequest, image: Image, *, remembering: bool = True) -> None:
+        self._whiteouts = [LayerRecords(layer.position) for layer in image.layers]
+        searches = [
+            _LayerSearch(request, layer, whiteouts=self._whiteouts[layer.position])
+            for layer in image.layers
+            if layer.is_tar
+        ]
+        self._forgotten = [layer for layer in image.layers if not remembering or layer is image.layers[-1]]
+        self._turns = _side_by_side(request, searches)
+        self._found = FoundHits(image, request.settings.temp_dir)
+
+    def layers(self) -> Iterator[LayerMatches]:
+        for layer, hits in self._turns:
+            matches = (hit.match for hit in hits) if layer in self._forgotten else self._remembered(hits)
+            yield LayerMatches(layer.descriptor.digest, layer.position, matches)
+
+    def deleted(self) -> Iterator[tuple[Match, int, int]]:
+        """Each with its layer, and the one that deletes it."""
+        return self._found.deleted(self._whiteouts)
+
+    def close(self) -> None:
+        self._turns.close()
+        self._found.close()
+
+    def _remembered(self, hits: Iterable[Hit]) -> Iterator[Match]:
+        for hit in hits:
+            self._found.add(hit)
+            yield hit.match
 
 
 def search_all(request: SearchRequest, image: Image) -> FoundHits:
@@ -76,11 +104,13 @@ def as_layer_matches(hits: Iterable[Hit]) -> Generator[LayerMatches, None, None]
 
 @dataclass(slots=True)
 class _LayerSearch:
-    """`records` remembers every entry, where asked to. A failure of this search sets `stop`, where it has one."""
+    """`records` remembers every entry, `whiteouts` only those, where asked to. A failure of this search
+    sets `stop`, where it has one."""
 
     request: SearchRequest
     layer: Layer
     records: LayerRecords | None = None
+    whiteouts: LayerRecords | None = None
     tap: Tap = field(default=iter)
     stop: Stop | None = None
 
@@ -96,10 +126,12 @@ class _LayerSearch:
 
     def _matching(self, entries: Iterable[Entry]) -> Iterator[Hit]:
         matches, content, records = self.request.matches, self.request.content, self.records
-        number = None
+        whiteouts, number = self.whiteouts, None
         for entry in entries:
             if records is not None:
                 number = remember(records, entry)
+            elif whiteouts is not None and WHITEOUT in entry.name:
+                _remember_whiteout(whiteouts, entry.path)
             name = matched_name(entry)
             if not matches(name) or entry.kind == GLOBAL:
                 continue
@@ -130,6 +162,12 @@ def _one_by_one(searches: list[_LayerSearch], stop: Stop) -> Generator[tuple[Lay
         each.stop = stop
         with closing(each.hits()) as hits:
             yield each.layer, hits
+
+
+def _remember_whiteout(whiteouts: LayerRecords, path: bytes) -> None:
+    folder, _, name = path.rpartition(b"/")
+    if name.startswith(WHITEOUT):
+        whiteouts.add_whiteout(folder, name)
 
 
 def _tap(request: SearchRequest, layer: Layer, stop: Stop) -> Tap:

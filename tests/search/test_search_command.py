@@ -61,6 +61,9 @@ def test_matches_are_listed_by_layer(run: Run, source: str, image: BuiltImage) -
         "  etc/twice (file, 8 bytes)",
         "  etc/twice (file, 6 bytes)",
         "",
+        "Deleted by later layers:",
+        "  etc/gone (layer 0, deleted by layer 1)",
+        "",
         "Found 11 matches in 3 layers.",
     ]
     assert (ran.code, ran.err) == (0, "")
@@ -105,6 +108,26 @@ def test_what_later_layers_hide_is_marked_in_json(run: Run, source: str) -> None
     assert fates["opt/app/one", 0] == (2, None)
     assert fates["opt/app", 0] == (None, None)
     assert fates["etc/.wh.gone", 1] == (None, None)
+
+
+@pytest.mark.parametrize("pattern", ["*", "opt/*", "--regex=one"])
+def test_what_later_layers_delete_is_told_at_the_end(run: Run, source: str, pattern: str) -> None:
+    """The same of every match as JSON says."""
+    asked = (pattern.removeprefix("--regex="), *(["--regex"] if "=" in pattern else []))
+    lines = run("search", source, *asked).out.splitlines()
+    told = lines[lines.index("Deleted by later layers:") + 1 : -2]
+    assert told == [
+        f"  {match['path']} (layer {match['index']}, deleted by layer {match['deleted_by']})"
+        for match in found(run, source, *asked)
+        if match["deleted_by"] is not None
+    ]
+    assert "  opt/app/one (layer 0, deleted by layer 2)" in told
+    assert "Deleted" not in run("search", source, *asked, "--merged").out
+    assert "Deleted" not in run("search", source, *asked, "--script-friendly").out
+
+
+def test_what_is_there_in_the_end_is_not_said_to_be_deleted(run: Run, source: str) -> None:
+    assert "Deleted" not in run("search", source, "passwd").out
 
 
 def test_merged_finds_only_what_a_container_sees(run: Run, source: str, image: BuiltImage) -> None:
@@ -219,4 +242,6 @@ def test_the_previous_tool_says_the_same_of_an_archive(
     command = [os.environ["OCCYSTRAP_OLD"], "search", *arguments[:-1], archive, arguments[-1]]
     before = subprocess.run(command, capture_output=True)
     ran = run("search", archive, *arguments)
-    assert ran.out == before.stdout.decode()
+    told, deleted, end = ran.out.partition("Deleted by later layers:\n")
+    assert told + end.partition("\n\n")[2] == before.stdout.decode()
+    assert not (deleted and "--script-friendly" in arguments)
