@@ -12,7 +12,6 @@ import click
 
 from occystrap_core.cli.session import Session
 
-_SOCKET = "/var/run/docker.sock"
 _PATH_SAFE = "/:@+~=,!$&'()*;-._ "
 
 
@@ -21,7 +20,7 @@ def _registry(given: Given) -> str:
 
 
 def _docker(given: Given) -> str:
-    query = "" if given["socket"] == _SOCKET else f"?{urlencode({'socket': given['socket']}, safe='/')}"
+    query = f"?{urlencode({'socket': given['socket']}, safe='/')}" if given["socket"] else ""
     return f"docker://{given['image']}:{given['tag']}{query}"
 
 
@@ -94,7 +93,7 @@ _MATCHING = (
     lambda: click.Option(["--regex"], is_flag=True, help="PATTERN is a regular expression."),
     lambda: click.Option(["--script-friendly"], is_flag=True, help="One line for each match."),
 )
-_DAEMON = (lambda: click.Option(["--socket"], default=_SOCKET, show_default=True, help="The daemon's socket."),)
+_DAEMON = (lambda: click.Option(["--socket"], default="", help="The daemon's socket; else as docker:// finds it."),)
 
 _REMOTE, _LOCAL = ("registry", "image", "tag"), ("image", "tag")
 _OLD = {

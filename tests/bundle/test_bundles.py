@@ -11,7 +11,7 @@ import pytest
 from occystrap_core.contracts import Slot
 from occystrap_core.contracts.verifier import Depth
 from occystrap_core.engine.chain import OpenFilter
-from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound, TransferError, UsageError
+from occystrap_core.model.errors import InvalidImage, LimitExceeded, TransferError, UsageError
 from occystrap_core.testing.build import build_artifact, build_image, layer_tar
 from occystrap_core.testing.layers import device, file, hardlink, opaque, symlink, whiteout
 from occystrap_core.testing.memory import MemoryInput
@@ -140,12 +140,19 @@ def test_what_became_full_meanwhile_is_not_lost(tmp_path):
     assert names(tmp_path) == {"out/", "out/mine/"}
 
 
-def test_a_file_and_a_folder_that_does_not_exist_are_refused(tmp_path):
+@pytest.mark.parametrize("name", ["file", "file/out"])
+def test_a_file_is_no_directory(tmp_path, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is not a directory"):
-        bundle(image([]), tmp_path / "file")
-    with pytest.raises(NotFound, match="does not exist"):
-        bundle(image([]), tmp_path / "missing/out")
+    with pytest.raises(UsageError, match="file is not a directory"):
+        bundle(image([]), tmp_path / name)
+
+
+def test_folders_above_are_made_and_gone_again_where_that_fails(tmp_path):
+    with pytest.raises(InvalidImage):
+        bundle(image([hardlink("a", "b")]), tmp_path / "new/folder/out")
+    assert os.listdir(tmp_path) == []
+    bundle(image([("a", "")]), tmp_path / "new/folder/out")
+    assert names(tmp_path / "new/folder/out/rootfs") == {"a"}
 
 
 def test_a_mount_in_the_target_stays(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from occystrap_core.cli.old_commands import _OLD
 
 REMOTE = {"registry": "host:5000", "image": "team/app", "tag": "v1"}
-LOCAL = {"image": "app", "tag": "v1", "socket": "/var/run/docker.sock"}
+LOCAL = {"image": "app", "tag": "v1", "socket": ""}
 NO_TIMES = {"normalize_timestamps": False, "timestamp": 0}
 PLAIN = {"use_unique_names": False, "expand": False}
 MATCH = {"pattern": "*.conf", "regex": False, "script_friendly": False}
@@ -33,6 +33,8 @@ MATCH = {"pattern": "*.conf", "regex": False, "script_friendly": False}
         ("docker-to-extracted", LOCAL | PLAIN | {"path": "out", "socket": "/run/p.sock"}, "process",
          ("docker://app:v1?socket=/run/p.sock", "dir://out")),
         ("docker-to-oci", LOCAL | {"path": "b"}, "process", ("docker://app:v1", "oci://b")),
+        ("docker-to-oci", LOCAL | {"path": "b", "socket": "/var/run/docker.sock"}, "process",
+         ("docker://app:v1?socket=/var/run/docker.sock", "oci://b")),
         ("search-layers", REMOTE | MATCH, "search", ("registry://host:5000/team/app:v1", "--", "*.conf")),
         ("search-layers-docker", LOCAL | MATCH | {"regex": True, "script_friendly": True}, "search",
          ("docker://app:v1", "--regex", "--script-friendly", "--", "*.conf")),

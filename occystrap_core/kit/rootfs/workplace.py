@@ -16,7 +16,7 @@ from pathlib import Path
 from occystrap_core.kit.rootfs.mountinfo import mounts_below, seen_by
 from occystrap_core.kit.rootfs.overlay import ROOTFS, mounted_at, unmount_overlay
 from occystrap_core.kit.rootfs.removal import remove
-from occystrap_core.model.errors import NotFound, TransferError, UsageError
+from occystrap_core.model.errors import TransferError, UsageError
 from occystrap_core.model.shown import shown
 from occystrap_core.streams.atomic import sync_directory
 
@@ -43,11 +43,13 @@ class Workplace:
         self._lock = threading.Lock()
         self._made: Path | None = None
         self._owner = -1
+        self._parents: list[Path] = []
 
     @property
     def path(self) -> Path:
         with self._lock:
             if self._made is None:
+                self._make_parents()
                 self._remove_abandoned()
                 self._made, self._owner = self._make()
             return self._made
@@ -60,6 +62,7 @@ class Workplace:
         old = _take_place(path, self.target)
         sync_directory(self.target.parent)
         self._close()
+        self._parents.clear()
         if old is not None:
             remove_tree(old)
 
@@ -69,12 +72,22 @@ class Workplace:
         self._close()
         if made is not None:
             remove_tree(made)
+        for parent in reversed(self._parents):
+            # Somebody else may have put something there meanwhile: then it stays.
+            with suppress(OSError):
+                parent.rmdir()
 
     def _close(self) -> None:
         self._made = None
         if self._owner >= 0:
             os.close(self._owner)
             self._owner = -1
+
+    def _make_parents(self) -> None:
+        for parent in reversed(self.target.parents):
+            with suppress(FileExistsError):
+                parent.mkdir()
+                self._parents.append(parent)
 
     def _make(self) -> tuple[Path, int]:
         while True:
@@ -99,8 +112,9 @@ class Workplace:
 def _require_room(target: Path, is_same_kind: Callable[[Path], bool], overwrite: bool) -> None:
     """Find out before the transfer what would make the commit fail, or cost the user something."""
     real = Path(os.path.realpath(target))
-    if not real.parent.is_dir():
-        raise NotFound(f"the folder {target.parent} does not exist")
+    above = next(parent for parent in real.parents if parent.exists())
+    if not above.is_dir():
+        raise UsageError(f"{above} is not a directory")
     if not real.exists():
         return
     if not real.is_dir():
