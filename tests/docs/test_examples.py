@@ -30,7 +30,7 @@ HOST = "localhost:5000"
 _OUTSIDE = re.compile(r"registry://(?!localhost:5000)|^(pip|\./dev|docker|podman|skopeo|umoci|apt|git) ", re.MULTILINE)
 
 # What has placeholders, and what the guide to plugins runs with its plugins installed.
-_INCOMPLETE = re.compile(r"…|\b[A-Z]{4,}\b|registry://[AB]\b|drop-devices|stack://")
+_INCOMPLETE = re.compile(r"…|\b[A-Z]{4,}\b|registry://[AB]\b|drop-devices|log-files|stack://|zip://")
 
 
 def console_blocks(document: Page) -> list[Fence]:
