@@ -5,17 +5,17 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from occystrap_core.contracts.check import LayerExamination
 from occystrap_core.contracts.specs import CheckSpec
+from occystrap_core.model.value import value
 
 _EXECUTABLE = 0o111
 _ANYWHERE = "*/"
 _WILD = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Examiner:
     """One rule's examination of one layer, with its spec."""
 
@@ -23,7 +23,7 @@ class Examiner:
     examination: LayerExamination
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wish:
     """The files that one rule wants the first `size` bytes of: all of them, or executables, those
     of a name (`*/name`, which also means one at the top), whose path has an ending (`*.pem`,
@@ -66,7 +66,7 @@ class Wish:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Peek:
     """The wishes of all rules together, to be asked with few steps. `kept` are paths whose
     content the view shall have."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from occystrap_core.contracts.output import OutputTraits
 from occystrap_core.model.errors import UsageError
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.media_types import Compression, layer_compression, recompressed_layer
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LayerPlan:
     """`order` numbers the blobs of the whole run. `stored_as` is what the destination will hold;
     equal to `declared` where the blob may be copied as it lies. `changed_as` is what it will hold

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from occystrap_core.model.errors import LimitExceeded
+from occystrap_core.model.value import value
 
 _GIB = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InflateLimits:
     """`max_bytes` caps the uncompressed size.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from occystrap_core.model.errors import InvalidTar
+from occystrap_core.model.value import value
 from occystrap_core.streams.tar import pax
 from occystrap_core.streams.tar.header import BLOCK, MAGIC, NAME, SIZE, TYPE, USTAR_MAGIC, put, sealed
 from occystrap_core.streams.tar.numbers import encode_octal, spelled_seconds
@@ -26,7 +27,7 @@ PAX_BLOCK = _pax_block()
 """A PAX header that holds nothing yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fields:
     """The values of one header."""
 
