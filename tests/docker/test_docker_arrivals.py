@@ -25,12 +25,14 @@ from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.process import process
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.descriptor import Descriptor
-from occystrap_core.model.errors import DigestMismatch, OccystrapError, TransferError
+from occystrap_core.model.errors import AccessDenied, DigestMismatch, InvalidImage, OccystrapError, TransferError
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression, Family
+from occystrap_core.model.platform import Platform
 from occystrap_core.streams.spool import Spool
-from occystrap_core.testing.build import BuiltImage, build_image, layer_tar, symlink
+from occystrap_core.testing.build import BuiltImage, build_image, build_index, layer_tar, symlink
 from occystrap_core.testing.memory import MemoryInput, MemoryOutput, MemoryStore
+from occystrap_core.testing.registry import EmbeddedRegistry, Fault
 from occystrap_filters.exclude.filter import Exclude
 from occystrap_filters.exclude.rules import Rules
 from occystrap_filters.normalize_timestamps.filter import NormalizeTimestamps
@@ -39,6 +41,8 @@ from occystrap_outputs.dir.output import DirectoryOutput
 from occystrap_outputs.dir.plugin import DirectoryOutputOptions
 from occystrap_outputs.ocidir.output import LayoutOutput
 from occystrap_outputs.ocidir.plugin import LayoutOutputOptions
+from occystrap_outputs.registry.output import RegistryOutput
+from occystrap_outputs.registry.plugin import RegistryOutputOptions
 from tests import peers
 from tests.docker.daemon import NAME, Daemon, containerd, docker_24, docker_25, inspected, podman
 from tests.docker.moves import Waiting, load, source
@@ -62,6 +66,10 @@ def layout(path: Path, context: OutputContext) -> Output:
 
 def directory(path: Path, context: OutputContext) -> Output:
     return DirectoryOutput(Address("dir", str(path)), DirectoryOutputOptions(), context)
+
+
+def into(reference: str, context: OutputContext) -> Output:
+    return RegistryOutput(Address("registry", reference), RegistryOutputOptions(), context)
 
 
 def files_below(path: Path) -> dict[str, bytes]:
@@ -102,6 +110,18 @@ def test_not_a_byte_is_different(
     assert outcomes[0].images == outcomes[1].images
     assert files_below(tmp_path / "slow") == files_below(tmp_path / "fast")
     assert len([asked for asked in daemon.asked if asked.endswith("/get")]) == 2, "nothing was asked for again"
+
+
+def test_an_index_of_which_one_image_is_there(daemon: Daemon, tmp_path: Path) -> None:
+    here = image(Compression.GZIP)
+    elsewhere = build_image(LAYERS[:1], family=Family.OCI, platform=Platform("linux", "s390x"))
+    index = build_index([here, elsewhere], attest=True)
+    daemon.has(inspected(here, index.root.digest), containerd(index, here))
+    notes = []
+    for name, opened in (("slow", Waiting(source(NAME, daemon.socket))), ("fast", source(NAME, daemon.socket))):
+        notes.append(run(opened, partial(layout, tmp_path / name)).notes)
+    assert files_below(tmp_path / "slow") == files_below(tmp_path / "fast")
+    assert notes[0] == notes[1]
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
@@ -185,6 +205,23 @@ class TestBadDays:
             words.append(str(caught.value))
             assert not (tmp_path / "out").exists()
         assert words[0] == words[1] and words[0].startswith("source: layer ")
+
+    def test_a_registry_that_refuses_ends_an_export_that_goes_on(self, daemon: Daemon) -> None:
+        built = image()
+        daemon.has(inspected(built, built.config.digest), docker_25(built))
+        daemon.go_on = threading.Event()
+        with EmbeddedRegistry() as registry:
+            registry.fail(Fault("POST", "/blobs/", times=None, status=403))
+            with pytest.raises(AccessDenied, match="^destination: "):
+                run(source(NAME, daemon.socket), partial(into, f"{registry.host}/app:1"))
+            assert not daemon.go_on.is_set() and registry.seen("PUT", "/manifests/") == []
+
+    def test_layers_without_an_image(self, daemon: Daemon, tmp_path: Path) -> None:
+        built = image()
+        daemon.has(inspected(built, built.config.digest), layer_tar(("1/layer.tar", LAYERS[0])))
+        with pytest.raises(InvalidImage, match="is not an image archive"):
+            run(source(NAME, daemon.socket), partial(layout, tmp_path / "out"))
+        assert not (tmp_path / "out").exists()
 
     def test_a_destination_that_fails(self, daemon: Daemon) -> None:
         built = image()
