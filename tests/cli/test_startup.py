@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from occystrap_core.cli.entry import main
 from tests.discovery.conftest import LONG_AGO
 
 HEAVY = {
@@ -71,6 +72,40 @@ def test_help_learns_summaries_from_plugins_once(
     assert {"pluggy", "acme_sign"} <= first
     assert first.isdisjoint({"stevedore", "importlib.metadata", "httpx", "acme_work"})
     assert not second & (HEAVY | {"acme_sign"})
+
+
+READS_LAYERS = {
+    "concurrent.futures", "ctypes", "difflib", "isal", "tomllib", "zlib_ng", "zstandard",
+    "occystrap_core.engine.layer_scan", "occystrap_core.engine.merged_view", "occystrap_core.streams.tar",
+}  # fmt: skip
+_OF_DOCUMENTS = """
+import gc, sys
+from occystrap_core.cli.entry import main
+sys.argv[0] = "occystrap"
+before = gc.get_stats()[0]["collections"]
+code = main()
+assert gc.get_stats()[0]["collections"] - before < 2, "garbage was searched for"
+import dataclasses
+ours = [vars(module) for name, module in sys.modules.items() if name.startswith("occystrap_core")]
+classes = {each for names in ours for each in names.values() if isinstance(each, type)}
+frozen = [each for each in classes if dataclasses.is_dataclass(each) and each.__dataclass_params__.frozen]
+slow = [each for each in frozen if not hasattr(each, "_compared")]
+assert not slow, f"not made by occystrap_core.model.value: {slow}"
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> str:
+    made = f"ocidir://{tmp_path_factory.mktemp('layout')}"
+    assert main(["--quiet", "process", "sample://?layers=1&files=1&size=1", made]) == 0
+    return made
+
+
+@pytest.mark.parametrize("command", [("info",), ("check", "--fast")])
+def test_a_look_at_documents_loads_nothing_that_reads_layers(command: tuple[str, ...], layout: str) -> None:
+    assert not imported_by(_OF_DOCUMENTS, *command, layout) & READS_LAYERS
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound
 from occystrap_core.model.strict_json import MAX_BYTES
+from occystrap_core.model.value import value
 
 CHUNK_SIZE = 256 * 1024
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -23,7 +23,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Folder:
     """Regular files below `path`, named with `/` between the components. Holds nothing open."""
 

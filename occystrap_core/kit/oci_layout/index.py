@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from occystrap_core.kit.oci_layout.names import CONTAINERD_NAME, REF_NAME
@@ -13,11 +12,12 @@ from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import InvalidImage, NotFound, UsageError
 from occystrap_core.model.media_types import INDEXES, OCI_INDEX
+from occystrap_core.model.value import value
 
 _LISTED = 20
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LayoutIndex:
     """`what` names the layout in errors."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from occystrap_core.model import strict_json
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import InvalidImage, NotFound
+from occystrap_core.model.value import value
 
 if TYPE_CHECKING:
     from occystrap_core.contracts.referrers import Referrers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _VERSION = re.compile(r"1\.\d+\.\d+")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Layout:
     """A layout whose marker and index.json were found good. Its blobs are looked at when asked for."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from occystrap_core.contracts.address import Address
 from occystrap_core.model.digest import HEX_LENGTHS, Digest
 from occystrap_core.model.errors import InvalidDigest, UsageError
+from occystrap_core.model.value import value
 
 _COMPONENT = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
@@ -17,7 +17,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LayoutTarget:
     """`name` is a tag or another name in the layout, empty where none is given; a digest wins over it.
 
