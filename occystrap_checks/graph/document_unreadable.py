@@ -17,10 +17,10 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         implementation="occystrap_checks.graph.document_unreadable:DocumentUnreadable",
         severity=Severity.ERROR,
         needs=Needs.DOCUMENTS,
-        why="What an index leads to and nobody can read was not checked: an index that contains itself, one nested too "
-        "deep, a document over the limit.",
-        example="An index whose only entry is the index itself.",
-        remedy="Build the index again from the images that it should list.",
+        why="What nobody can read was not checked: an index that contains itself, one nested too deep, a document over "
+        "the limit; or the very list of images in an archive or a layout, and then nothing was checked at all.",
+        example="An index whose only entry is the index itself; an archive whose manifest.json was cut off.",
+        remedy="Build the index again from the images that it should list, or the archive with the tool that made it.",
     )
 
 

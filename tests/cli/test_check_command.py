@@ -9,7 +9,7 @@ import pytest
 
 from occystrap_core.testing.build import build_image, layer_tar
 from tests.end_to_end.images import write_layout
-from tests.peers import Result, run_cli
+from tests.peers import Result, run_cli, run_tool
 
 CLEAN = "sample://demo"
 KEYS = {"check", "title", "severity", "needs", "why", "example", "remediation"}
@@ -66,6 +66,35 @@ class TestExitCodes:
     def test_3_where_the_image_could_not_be_looked_at(self, tmp_path: Path) -> None:
         ended(run_cli("check", f"tar://{tmp_path}/none.tar"), 3, "does not exist")
         ended(run_cli("check", "registry://127.0.0.1:9/a", "--insecure", "--retries", "0"), 3, "127.0.0.1:9")
+
+
+class TestABrokenBeginning:
+    """Archives and layouts whose own list of images is broken: a finding like any other."""
+
+    @pytest.fixture
+    def archive(self, tmp_path: Path) -> str:
+        (tmp_path / "manifest.json").write_text('[{"Config":"c.json",')
+        run_tool("tar", "-C", str(tmp_path), "-cf", str(tmp_path / "cut.tar"), "manifest.json")
+        return f"tar://{tmp_path}/cut.tar"
+
+    def test_it_is_a_finding_in_every_format(self, archive: str) -> None:
+        ended(run_cli("check", archive), 1, "[document-unreadable] ", "manifest.json is not valid JSON", "1 error(s)")
+        report = json.loads(run_cli("check", archive, "-O", "json").stdout)
+        assert (report["image"], report["errors"], report["results"][0]["check"]) == (
+            "cut.tar",
+            1,
+            "document-unreadable",
+        )
+        for form in ("sarif", "junit", "github", "html"):
+            ended(run_cli("check", archive, "-O", form), 1, "document-unreadable", "manifest.json is not valid JSON")
+
+    def test_a_layout_with_a_broken_index_is_one_too(self, tmp_path: Path) -> None:
+        (tmp_path / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+        (tmp_path / "index.json").write_text('{"manifests": [')
+        ended(run_cli("check", f"ocidir://{tmp_path}"), 1, "[document-unreadable] ", "is not valid JSON")
+
+    def test_nothing_could_be_checked_where_that_rule_is_not_asked(self, archive: str) -> None:
+        ended(run_cli("check", archive, "--select", "diff-id"), 3, "manifest.json is not valid JSON")
 
 
 class TestRulesSpeakForThemselves:
