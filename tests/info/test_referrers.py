@@ -293,3 +293,23 @@ def test_a_layout_of_regclient(run: Run, fixtures_dir: Path) -> None:
         ("application/example.sbom", "sha256:dfae8f4"),
         ("application/example.signature", "sha256:dfae8f4"),
     ]
+
+
+@pytest.mark.parametrize("tagged", [True, False], ids=["tag", "entry"])
+def test_an_image_with_its_signature_is_one_image(run: Run, tmp_path: Path, tagged: bool) -> None:
+    """As oras and regctl leave a layout that had one image before."""
+    built = image()
+    signature = about(built.root)
+    beside: tuple[str, Content] = (f"sha256-{built.root.digest.hex}", build_index([signature])) if tagged else (
+        "", signature
+    )  # fmt: skip
+    source = layout_of(tmp_path / "layout", ("v1", built), beside).removesuffix(":v1")
+    told_of = told(run("info", source, "-O", "json"))
+    assert told_of["digest"] == str(built.root.digest)
+    assert [each["digest"] for each in told_of["referrers"]] == [str(signature.root.digest)]
+    assert run("process", source, f"tar://{tmp_path}/out.tar").code == 0
+
+
+def test_an_artifact_alone_is_what_is_meant(run: Run, tmp_path: Path) -> None:
+    source = layout_of(tmp_path / "layout", ("", build_artifact({"text/plain": b"x"}))).removesuffix(":")
+    assert told(run("info", source, "-O", "json"))["artifact_type"] == "application/vnd.example.thing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from occystrap_core.model.media_types import INDEXES, OCI_INDEX
 from occystrap_core.model.value import value
 
 _LISTED = 20
+_REFERRERS_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}")
 
 
 @value
@@ -52,11 +54,12 @@ class LayoutIndex:
         return next((entry for entry in self.entries if entry.digest == digest), None)
 
     def only_image(self) -> Descriptor:
-        """The one image there is, which may be index.json itself."""
+        """The one image there is, which may be index.json itself. What refers to it stands beside it."""
         if not self.entries:
             raise NotFound(f"{self.what} is empty: its index.json lists no image")
-        if len({entry.digest for entry in self.entries}) == 1:
-            return self.entries[0]
+        images = [entry for entry in self.entries if not _refers(entry)] or self.entries
+        if len({entry.digest for entry in images}) == 1:
+            return images[0]
         if self.is_one_index:
             return self.document.descriptor()
         raise UsageError(f"{self.what} holds several images and none was chosen", hint=self._choices())
@@ -73,6 +76,13 @@ class LayoutIndex:
         names = [str(entry.annotations.get(REF_NAME) or f"@{entry.digest}") for entry in self.entries]
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         return f"it has {', '.join(names[:_LISTED])}{more}; write :NAME, @DIGEST or ?ref=" if names else "it is empty"
+
+
+def _refers(entry: Descriptor) -> bool:
+    """A list of referrers under its tag, or an artifact without a name."""
+    if name := entry.annotations.get(REF_NAME):
+        return _REFERRERS_TAG.fullmatch(str(name)) is not None
+    return entry.media_type not in INDEXES and bool(entry.extra.get("artifactType"))
 
 
 def with_image(raw: bytes | None, image: Descriptor, name: str) -> bytes:
