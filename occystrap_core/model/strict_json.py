@@ -8,6 +8,7 @@ giant numbers, byte order marks, deep nesting, anything that is not UTF-8.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from occystrap_core.model.errors import InvalidJson
@@ -86,9 +87,7 @@ def _refuse_deep_nesting(text: str, what: str) -> None:
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidJson(f"has the key {repeated!r} twice in one object")
+        raise InvalidJson(f"has the key {_repeated(pairs)!r} twice in one object")
     folded: dict[str, str] = {}
     for key in found:
         fold = key.casefold()
@@ -98,6 +97,12 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             )
         folded[fold] = key
     return found
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    """The key that comes first of those that come again."""
+    counts = Counter(key for key, _ in pairs)
+    return next(key for key in counts if counts[key] > 1)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -46,6 +46,18 @@ def test_what_is_refused_says_why_and_where(raw: bytes, says: str) -> None:
     assert str(caught.value).startswith("config sha256:0123 ")
 
 
+@pytest.mark.timeout(20)
+def test_a_repeated_key_is_found_among_very_many() -> None:
+    keys = b",".join(b'"%x":1' % number for number in range(300_000))
+    with pytest.raises(InvalidJson, match="the key '493df' twice"):
+        strict_json.loads_object(b'{%s,"493df":2}' % keys)
+
+
+def test_of_repeated_keys_the_first_is_named() -> None:
+    with pytest.raises(InvalidJson, match="the key 'b' twice"):
+        strict_json.loads_object(b'{"a":1,"b":1,"c":1,"c":2,"b":2}')
+
+
 def test_labels_may_differ_in_case() -> None:
     assert strict_json.loads_object(b'{"version":"1","Version":"2"}') == {"version": "1", "Version": "2"}
 
