@@ -6,11 +6,9 @@ import os
 import stat
 
 from occystrap_core.kit.rootfs import removal, whiteouts
-from occystrap_core.kit.rootfs.attributes import OPAQUE
 from occystrap_core.kit.rootfs.directories import Directory, is_directory
-from occystrap_core.kit.rootfs.overlay import WHERE
+from occystrap_core.kit.rootfs.overlay import for_an_overlay, make_opaque
 from occystrap_core.kit.rootfs.tree import BELOW, Moot, Tree
-from occystrap_core.model.errors import TransferError
 
 
 class Hiding:
@@ -53,7 +51,7 @@ class Hiding:
     def _make_opaque(self, directory: Directory, path: bytes) -> None:
         self._tree.report.whiteouts += 1
         if self._tree.overlay:
-            os.setxattr(directory.fd, OPAQUE, b"y")
+            make_opaque(directory.fd)
             return
         self._tree.directories.forget()
         removal.empty(directory.fd, path, self._tree.added, self._only_holds)
@@ -100,7 +98,5 @@ class Hiding:
 
 
 def _make_whiteout(parent: Directory, name: bytes) -> None:
-    try:
+    with for_an_overlay("a whiteout"):
         os.mknod(name, stat.S_IFCHR, 0, dir_fd=parent.fd)
-    except PermissionError as error:
-        raise TransferError(f"cannot make a whiteout for an overlay: {error.strerror}", hint=WHERE) from error

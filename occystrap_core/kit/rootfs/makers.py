@@ -16,11 +16,12 @@ from occystrap_core.contracts.entry import (
     SYMLINK,
 )
 from occystrap_core.kit.rootfs import attributes
-from occystrap_core.kit.rootfs.attributes import OPAQUE, Decoder
+from occystrap_core.kit.rootfs.attributes import Decoder
 from occystrap_core.kit.rootfs.directories import Directory, exists, is_directory
 from occystrap_core.kit.rootfs.files import write_and_sum, write_body
 from occystrap_core.kit.rootfs.hiding import Hiding
 from occystrap_core.kit.rootfs.links import make_hard_link
+from occystrap_core.kit.rootfs.overlay import make_opaque
 from occystrap_core.kit.rootfs.tree import OWN, Tree
 from occystrap_core.model.errors import InvalidImage
 from occystrap_core.model.shown import shown
@@ -94,7 +95,7 @@ class Makers:
                 created = True
         directory = self._tree.directories.enter(parent, name, path)
         if hides:
-            os.setxattr(directory.fd, OPAQUE, b"y")
+            make_opaque(directory.fd)
         self._tree.describe_directory(directory, path, entry, self._decode(entry), created=created)
         return True
 

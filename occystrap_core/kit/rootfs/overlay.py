@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from occystrap_core.kit.rootfs.attributes import OPAQUE
 from occystrap_core.kit.rootfs.mountinfo import Mounted, mounts
 from occystrap_core.model.errors import AccessDenied, TransferError
 
 WHERE = "at most 500 layers, on a file system that takes changes of overlays: not on another overlay"
+_CANNOT = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS})
 LINKS, ROOTFS, UPPER, WORK = "l", "rootfs", "delta", "working"
 
 # The options of a mount must fit one page and know neither quoting nor long names, so the layers
@@ -33,6 +37,23 @@ if libc.umount2(sys.argv[1].encode(), 8):  # UMOUNT_NOFOLLOW
 def require_root() -> None:
     if os.geteuid() != 0:
         raise AccessDenied("overlay mounts need root", hint="run it as root, or write to oci://, which does not")
+
+
+def make_opaque(directory: int) -> None:
+    """Nothing shows in a directory of what lower layers have in it."""
+    with for_an_overlay("an opaque directory"):
+        os.setxattr(directory, OPAQUE, b"y")
+
+
+@contextmanager
+def for_an_overlay(what: str) -> Iterator[None]:
+    """Not every file system, nor everybody, can make what overlays need."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        raise TransferError(f"cannot make {what} for an overlay: {error.strerror}", hint=WHERE) from error
 
 
 def mount_overlay(directory: Path, layers: Sequence[Path]) -> None:

@@ -7,9 +7,10 @@ import stat
 from contextlib import suppress
 
 from occystrap_core.kit.rootfs import attributes, removal
-from occystrap_core.kit.rootfs.attributes import OPAQUE, PERMISSIONS, SPECIAL, Attributes
+from occystrap_core.kit.rootfs.attributes import PERMISSIONS, SPECIAL, Attributes
 from occystrap_core.kit.rootfs.directories import Directories, Directory
 from occystrap_core.kit.rootfs.names import AddedNames
+from occystrap_core.kit.rootfs.overlay import make_opaque
 from occystrap_core.kit.rootfs.report import LayerReport
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE, Open, opener
 from occystrap_core.streams.tar import TarEntry
@@ -135,7 +136,7 @@ class Tree:
 
     def replace(self, fd: int, path: bytes) -> None:
         """In an overlay: of the directory that lower layers have under this name, nothing stays."""
-        os.setxattr(fd, OPAQUE, b"y")
+        make_opaque(fd)
         if self.implied.pop(os.fstat(fd).st_ino, None) is not None:
             self.report.replaced.append(self.directories.real(fd, path))
 

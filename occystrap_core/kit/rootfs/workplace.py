@@ -92,7 +92,7 @@ class Workplace:
     def _make(self) -> tuple[Path, int]:
         while True:
             path = self.target.parent / f"{_prefix(self.target)}{secrets.token_hex(4)}{SUFFIX}"
-            path.mkdir(_MODE)
+            self._mkdir(path)
             owner = os.open(path, _DIRECTORY)
             fcntl.flock(owner, fcntl.LOCK_EX)
             # Another run may have taken it for abandoned before it was locked.
@@ -100,6 +100,13 @@ class Workplace:
                 if os.path.samestat(path.stat(), os.fstat(owner)):
                     return path, owner
             os.close(owner)
+
+    def _mkdir(self, path: Path) -> None:
+        try:
+            path.mkdir(_MODE)
+        except OSError as error:
+            error.filename = str(self.target)  # the name that somebody asked for
+            raise
 
     def _remove_abandoned(self) -> None:
         prefix = _prefix(self.target)
