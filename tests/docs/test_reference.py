@@ -78,9 +78,9 @@ PROTOCOLS = [
 RULES = [check.Examination, check.LayerExamination, check.View, check.Listing]
 DATA = [
     settings.Settings, input.InputTraits, arrival.Arrival, output.OutputTraits, output.OutputContext, output.Slot,
-    output.Receipt, filter.FilterContext, filter.DeclaredChanges, filter.StageLayer, filter.FilterReport, verifier.Written,
-    verifier.WrittenImage, finding.Finding, finding.Where, check.CheckContext, check.Remark, check.FoundDocument,
-    check.ImageUnderCheck, check.LayerUnderCheck, check.LayerFacts, check.Seen,
+    output.Receipt, filter.FilterContext, filter.DeclaredChanges, filter.StageLayer, filter.FilterReport,
+    verifier.Written, verifier.WrittenImage, finding.Finding, finding.Where, check.CheckContext, check.Remark,
+    check.FoundDocument, check.ImageUnderCheck, check.LayerUnderCheck, check.LayerFacts, check.Seen,
 ]  # fmt: skip
 
 
