@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, Entry
 from occystrap_core.model.errors import LimitExceeded
 
-MOST_ATTRIBUTES = 64 << 20
-"""How many bytes the different extended attributes of one layer may take together."""
+MOST_ATTRIBUTES = 128 << 20
+"""How many bytes the different sets of extended attributes of one layer may take together, with what each costs."""
+
+MOST_DEVICES = 100_000
+_COST = 400
 
 _NONE: Mapping[str, bytes] = {}
 
@@ -32,6 +35,8 @@ class EntryDetails:
 
     def add(self, entry: Entry) -> None:
         if entry.kind == CHAR_DEVICE or entry.kind == BLOCK_DEVICE:
+            if len(self._devices) == MOST_DEVICES:
+                raise LimitExceeded(f"the layer has more than {MOST_DEVICES} devices")
             self._devices[len(self._times)] = entry.device
         self._times.append(int(entry.mtime // 1))
         xattrs = entry.xattrs
@@ -51,7 +56,7 @@ class EntryDetails:
         key = tuple(xattrs.items())
         if (known := self._known.get(key)) is not None:
             return known
-        self._attribute_bytes += sum(len(name) + len(value) for name, value in key)
+        self._attribute_bytes += _COST + sum(len(name) + len(value) for name, value in key)
         if self._attribute_bytes > MOST_ATTRIBUTES:
             raise LimitExceeded(f"the extended attributes in the layer take more than {MOST_ATTRIBUTES} bytes")
         self._attributes.append(dict(key))
