@@ -16,10 +16,11 @@ from occystrap_core.contracts.input import Chunk, Input
 from occystrap_core.contracts.needs import Entries
 from occystrap_core.engine.content_peek import Examiner, Peek
 from occystrap_core.engine.layer_records import WHITEOUT, LayerRecords
+from occystrap_core.engine.said import Said
 from occystrap_core.engine.schedule import Stopped
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import USUAL_ALGORITHM, Digest, Hasher
-from occystrap_core.model.errors import CorruptStream, DigestMismatch, LimitExceeded, OccystrapError
+from occystrap_core.model.errors import CorruptStream, DigestMismatch, InvalidTar, LimitExceeded, OccystrapError
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import StreamNotes, inflate, sniff
 from occystrap_core.streams.reading import reading
@@ -28,7 +29,6 @@ from occystrap_core.streams.tar import GLOBAL, TarEntry, TarReader
 from occystrap_core.streams.verified import Measured
 
 MAX_ENTRIES = 5_000_000
-MAX_REMARKS = 20
 _KEPT_CONTENT = 1 << 20
 _KEPT_TRAILING = 4 << 20
 _KINDS = tuple(bytes([code]) for code in range(256))
@@ -46,7 +46,7 @@ _ROUTES = (
 
 _Calls = tuple[tuple[tuple[str, Callable[[Entry], Iterable[Remark]]], ...], ...]
 """By kind of entry, ids of rules and what to call."""
-Remarks = dict[str, list[Remark]]
+Remarks = dict[str, Said]
 """What was said so far, by the id of the rule."""
 Tap = Callable[[Iterable[Chunk]], Iterator[Chunk]]
 
@@ -66,18 +66,14 @@ class LayerScan:
     remarks: Remarks = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     facts: LayerFacts | None = None
-    _dropped: dict[str, int] = field(default_factory=dict)
     _count: int = 0
 
     def run(self) -> LayerFacts:
         facts = self.facts or self._read()
         if not facts.is_authentic:
             self.remarks.clear()
-            self._dropped.clear()
         for examiner in self.examiners:
             self._ask(examiner, lambda examiner=examiner: examiner.examination.finish(facts))  # type: ignore[misc]
-        for rule, count in self._dropped.items():
-            self.remarks[rule].append(Remark(f"and {count} more of these in this layer"))
         return facts
 
     def read(self, chunks: Iterable[Chunk], expected: Descriptor | None) -> None:
@@ -139,7 +135,7 @@ class LayerScan:
         """A damaged archive ends here; the rest of the stream is still measured by the caller."""
         reader = TarReader(_unclosed(stream))
         try:
-            self._show(reader)
+            self._show(reader, inflated)
             self._show_trailing(_kept(reader.trailer()))
         except Stopped:
             raise
@@ -147,7 +143,7 @@ class LayerScan:
             facts = _damaged(facts, error, inflated.stage_of(error))
         return replace(facts, entries=self._count, has_end=reader.has_end, trailing_bytes=reader.trailing_bytes)
 
-    def _show(self, reader: Iterable[TarEntry]) -> None:
+    def _show(self, reader: Iterable[TarEntry], inflated: _Inflated) -> None:
         """Each entry to every rule that wants it. The names here are local: this runs once per member."""
         routes, peek = self._routes(), Peek.of(self.examiners, self.kept)
         names, endings, paths, executables = peek.names, peek.endings, peek.paths, peek.executables
@@ -179,9 +175,9 @@ class LayerScan:
                                 for remark in said:
                                     note(rule, remark)
                         break
-                    except OccystrapError:
-                        raise
-                    except Exception as error:  # noqa: BLE001  # a rule is foreign code; its crash is a finding about the rule
+                    except Exception as error:  # a rule is foreign code; its crash is a finding about the rule
+                        if inflated.is_to_blame_for(error):
+                            raise
                         self._fail(rule, error)
                         routes = self._routes()
             if (
@@ -232,11 +228,10 @@ class LayerScan:
             self._fail(rule, error)
 
     def _note(self, rule: str, remark: Remark) -> None:
-        said = self.remarks.setdefault(rule, [])
-        if len(said) < MAX_REMARKS:
-            said.append(remark)
-        else:
-            self._dropped[rule] = self._dropped.get(rule, 0) + 1
+        said = self.remarks.get(rule)
+        if said is None:
+            said = self.remarks[rule] = Said()
+        said.add(remark)
 
     def _fail(self, rule: str, error: Exception) -> None:
         self.failures[rule] = f"{type(error).__name__}: {error}"
@@ -267,6 +262,10 @@ class _Inflated:
             except OccystrapError as error:
                 self._error = error
                 raise
+
+    def is_to_blame_for(self, error: Exception) -> bool:
+        """Whether what a rule met while it looked at an entry is damage of the layer."""
+        return error is self._error or isinstance(error, (InvalidTar, Stopped))
 
     def stage_of(self, error: OccystrapError) -> Stage:
         if error is not self._error:

@@ -134,6 +134,25 @@ def test_a_rule_that_crashes_is_one_finding_and_stops_nobody_else(moment: str) -
     assert [each.message for each in found if each.check == "good"] == messages(build_image([BASE]), (spec(), Notebook))
 
 
+@pytest.mark.parametrize("moment", ["entry", "head", "trailing", "finish"])
+def test_an_error_of_ours_that_a_rule_raises_is_the_rules_and_no_damage_of_the_layer(moment: str) -> None:
+    def crash(*_: object) -> Iterable[Remark]:
+        Digest.parse("nonsense")
+        return ()
+
+    bad = type("BadNotebook", (Notebook,), {"layer": lambda *_: type("Bad", (Page,), {moment: crash})()})
+    layer = BASE + b"x" * 512
+    rules = (spec("bad", head=4), bad), (spec("good"), Notebook)
+    found = outcome(build_image([layer]), *rules)
+    [failure] = [each for each in found.findings if "the rule itself failed" in each.message]
+    assert failure.check == "bad"
+    assert "'nonsense' is not a digest" in failure.message
+    assert found.images[0].facts[0].damage is None
+    assert [each.message for each in found.findings if each.check == "good"] == messages(
+        build_image([layer]), (spec(), Notebook)
+    )
+
+
 def facts(content: object, **how: object) -> tuple[LayerFacts, ...]:
     return outcome(content, (spec(), Notebook), **how).images[0].facts  # type: ignore[arg-type]
 
