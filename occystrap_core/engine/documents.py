@@ -16,6 +16,12 @@ from occystrap_core.model.layer import Layer
 from occystrap_core.model.media_types import DOCKER_SCHEMA1, INDEXES, MANIFESTS
 from occystrap_core.model.platform import Platform
 
+MAX_DEPTH = 8
+"""How many indexes may lie in each other."""
+
+MAX_NODES = 1024
+"""How many manifests an image may have."""
+
 
 def read_document(source: Input, descriptor: Descriptor, what: str) -> Document:
     with attributed("source"):

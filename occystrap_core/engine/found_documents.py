@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from occystrap_core.contracts.check import FoundDocument, ImageUnderCheck, LayerUnderCheck, Role
 from occystrap_core.contracts.finding import Where
-from occystrap_core.engine.documents import agreed_media_type, children_of
+from occystrap_core.engine.documents import MAX_DEPTH, MAX_NODES, agreed_media_type, children_of
 from occystrap_core.engine.selection import Selection, best_answers, no_match
-from occystrap_core.engine.source_tree import MAX_DEPTH, MAX_NODES
 from occystrap_core.model import media_types, strict_json
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest

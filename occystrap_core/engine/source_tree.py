@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.input import Input
-from occystrap_core.engine.documents import children_of, read_image, read_manifest_or_index
+from occystrap_core.engine.documents import MAX_DEPTH as MAX_DEPTH
+from occystrap_core.engine.documents import MAX_NODES, children_of, read_image, read_manifest_or_index
 from occystrap_core.engine.selection import Selection, best_answers, no_match
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
@@ -19,8 +20,6 @@ from occystrap_core.model.value import value
 if TYPE_CHECKING:
     from occystrap_core.contracts.output import Output
 
-MAX_DEPTH = 8
-MAX_NODES = 1024
 MAX_VISITS = 4 * MAX_NODES
 """How often documents may be looked at: a few of them can name each other in more ways than could ever be walked."""
 
