@@ -5,35 +5,63 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 
-_ROWS = 1 << 10
-
 
 class PathNumbers:
-    """Numbers of up to 63 bits by path, 16 bytes each: of a path only a hash is kept.
+    """Numbers of up to 63 bits by path, about 30 bytes each: of a path only a hash is kept.
 
-    Another path's number is given once in 2^64 times: who cannot live with that checks.
+    Another path's number is given once in 2^64 times: who cannot live with that checks. A lookup
+    takes the same time however many there are; `_older` leads from what was added to what was
+    added before it under the same path, plus one.
     """
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_keys", "_mask", "_numbers", "_older", "_table")
 
     def __init__(self) -> None:
-        self._rows: dict[int, tuple[array[int], array[int]]] = {}
+        self._keys = array("q")
+        self._numbers = array("q")
+        self._older = array("I")
+        self._mask = 1023
+        self._table = array("I", bytes(4 * 1024))
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
     def add(self, path: bytes, number: int) -> None:
         key = hash(path)
-        row = self._rows.get(key % _ROWS)
-        if row is None:
-            row = self._rows[key % _ROWS] = (array("q"), array("q"))
-        row[0].append(key)
-        row[1].append(number)
+        self._keys.append(key)
+        self._numbers.append(number)
+        slot = self._slot(key)
+        self._older.append(self._table[slot])
+        self._table[slot] = len(self._keys)
+        if 3 * len(self._keys) > 2 * self._mask:
+            self._grow()
 
     def latest_first(self, path: bytes) -> Iterator[int]:
         """Every number added for `path`."""
-        key = hash(path)
-        keys, numbers = self._rows.get(key % _ROWS, ((), ()))
-        for position in range(len(keys) - 1, -1, -1):
-            if keys[position] == key:
-                yield numbers[position]
+        there = self._table[self._slot(hash(path))]
+        while there:
+            yield self._numbers[there - 1]
+            there = self._older[there - 1]
 
     def latest(self, path: bytes) -> int | None:
-        return next(self.latest_first(path), None)
+        there = self._table[self._slot(hash(path))]
+        return self._numbers[there - 1] if there else None
+
+    def _slot(self, key: int) -> int:
+        """Where the latest of a key stands, or would."""
+        table, keys, mask = self._table, self._keys, self._mask
+        slot = key & mask
+        while (there := table[slot]) and keys[there - 1] != key:
+            slot = (slot + 1) & mask
+        return slot
+
+    def _grow(self) -> None:
+        mask = self._mask = 2 * self._mask + 1
+        table = self._table = array("I", bytes(4 * (mask + 1)))
+        keys, number = self._keys, 0
+        for key in keys:
+            slot = key & mask
+            while (there := table[slot]) and keys[there - 1] != key:
+                slot = (slot + 1) & mask
+            number += 1
+            table[slot] = number
