@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from occystrap_core.contracts import Remark, shown
 
@@ -10,7 +10,6 @@ NOTHING: tuple[Remark, ...] = ()
 """What a rule answers most of the time."""
 
 _MOST_NAMED = 5
-_MOST_REMARKS = 20
 
 
 class Tally:
@@ -59,15 +58,3 @@ def size_text(size: int) -> str:
         if size >= 1 << power:
             return f"{size / (1 << power):.1f} {unit}"
     return f"{size} bytes"
-
-
-def capped(remarks: Iterable[Remark], most: int = _MOST_REMARKS) -> Iterator[Remark]:
-    """The first of the remarks, and how many there are besides."""
-    more = 0
-    for number, remark in enumerate(remarks):
-        if number < most:
-            yield remark
-        else:
-            more += 1
-    if more:
-        yield Remark(f"and {more} more of these")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from occystrap_checks.wording import capped
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -38,7 +37,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class HardlinkTargetMissing(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        return capped(_faults(view))
+        return _faults(view)
 
 
 def _faults(view: View) -> Iterator[Remark]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from occystrap_checks.wording import Tally, capped, counted
+from occystrap_checks.wording import Tally, counted
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -41,7 +41,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class ParentNotDirectory(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        return capped(remark for layer in range(len(view.facts)) for remark in _faults(view, layer))
+        return (remark for layer in range(len(view.facts)) for remark in _faults(view, layer))
 
 
 def _faults(view: View, layer: int) -> Iterator[Remark]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from occystrap_checks.wording import capped
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -36,7 +35,7 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class WhAndEntry(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        return capped(_both(view))
+        return _both(view)
 
 
 def _both(view: View) -> Iterator[Remark]:

@@ -169,4 +169,6 @@ def _layer(layer: SealedLayer) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {**asdict(finding), "where": {key: at for key, at in asdict(finding.where).items() if at not in ("", None)}}
+    told = asdict(finding)
+    del told["places"]
+    return {**told, "where": {key: at for key, at in told["where"].items() if at not in ("", None)}}

@@ -51,11 +51,13 @@ class Role(StrEnum):
 @value
 class Remark:
     """What a rule has to say. `where` is completed with the place the engine is at; `severity`
-    overrides the rule's own for this remark."""
+    overrides the rule's own for this remark. A remark about many files names some in its message,
+    and has all of them in `places`."""
 
     message: str
     where: Where = Where()
     severity: Severity | None = None
+    places: tuple[Where, ...] = ()
 
 
 @value

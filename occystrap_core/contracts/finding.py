@@ -18,8 +18,11 @@ class Where:
 
 @value
 class Finding:
+    """`places` are the files that a finding about several of them is about."""
+
     check: str
     severity: Severity
     message: str
     where: Where = Where()
     remediation: str = ""
+    places: tuple[Where, ...] = ()

@@ -21,6 +21,7 @@ from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.engine.found_documents import FoundImages, find_documents
+from occystrap_core.engine.said import Said
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.value import value
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:  # a check of documents does without all that reads layers
     from occystrap_core.engine.judged_layers import JudgedLayers
     from occystrap_core.engine.layer_scan import LayerScan
     from occystrap_core.engine.merged_view import MergedView
-
-MAX_REMARKS = 50
-"""Of one rule about one place: a document can hold a hundred thousand of the same fault."""
 
 Rule = tuple[CheckSpec, Callable[[CheckContext], Examination]]
 
@@ -127,20 +125,17 @@ class Judgement:
         if spec.name in self.failed:
             return
         try:
-            self.say(spec, where, list(question()))
+            self.say(spec, where, Said(question()))
         except Exception as error:  # noqa: BLE001  # see above
             self.fail(spec, where, f"{type(error).__name__}: {error}")
 
-    def say(self, spec: CheckSpec, place: Where, remarks: Sequence[Remark]) -> None:
+    def say(self, spec: CheckSpec, place: Where, remarks: Iterable[Remark]) -> None:
         wanted = self.request.severities.get(spec.name)
-        severities = [_severity(spec, remark, wanted) for remark in remarks]
-        for remark, severity in zip(remarks[:MAX_REMARKS], severities, strict=False):
+        for remark in remarks:
             where = _completed(remark.where, place)
-            self.findings.append(Finding(spec.name, severity, remark.message, where, spec.remedy))
-        dropped = severities[MAX_REMARKS:]
-        if dropped:
-            message = f"and {len(dropped)} more of these"
-            self.findings.append(Finding(spec.name, worst(dropped), message, place, spec.remedy))
+            places = tuple(_completed(each, where) for each in remark.places)
+            severity = _severity(spec, remark, wanted)
+            self.findings.append(Finding(spec.name, severity, remark.message, where, spec.remedy, places))
 
     def fail(self, spec: CheckSpec, where: Where, error: str) -> None:
         if spec.name not in self.failed:
@@ -161,10 +156,6 @@ def _severity(spec: CheckSpec, remark: Remark, wanted: Severity | None) -> Sever
     if remark.severity is None or wanted is None:
         return remark.severity or wanted or spec.severity
     return max(remark.severity, wanted, key=list(Severity).index)
-
-
-def worst(severities: Iterable[Severity]) -> Severity:
-    return min(severities, key=list(Severity).index)
 
 
 def _completed(where: Where, place: Where) -> Where:

@@ -88,7 +88,7 @@ def test_process(run: Run, tmp_path: Path) -> None:
     results = [json.loads(each.out) for each in (plain, unverified, several)]
     results[0]["verification"]["findings"] = every_finding()
     where = {"index": "sha256:1", "manifest": "sha256:2", "layer": 0, "entry": "etc/passwd"}
-    results[0]["check"]["results"][0]["where"] = where
+    results[0]["check"]["results"][0] |= {"where": where, "places": [{"layer": 0, "entry": "etc/passwd"}]}
     check("process", *results)
 
 

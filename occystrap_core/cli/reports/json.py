@@ -6,7 +6,7 @@ from typing import Any
 
 from occystrap_core.cli.rendering import as_json
 from occystrap_core.cli.reports.report import CheckReport
-from occystrap_core.contracts.finding import Finding, Severity
+from occystrap_core.contracts.finding import Finding, Severity, Where
 
 VERSION = 1
 """The version of the shape. Keys are added, never renamed."""
@@ -35,13 +35,21 @@ def results(report: CheckReport) -> dict[str, Any]:
 
 
 def _result(report: CheckReport, finding: Finding) -> dict[str, Any]:
-    where = finding.where
-    at = {"index": where.index, "manifest": where.manifest, "layer": where.layer, "entry": where.entry}
     return {
         "severity": str(finding.severity),
         "check": finding.check,
         "message": finding.message,
         "title": report.rules[finding.check].summary,
-        "where": {key: value for key, value in at.items() if value not in ("", None)},
+        "where": _place(finding.where),
         "remediation": finding.remediation,
+        **({"places": [_file(where) for where in finding.places]} if finding.places else {}),
     }
+
+
+def _place(where: Where) -> dict[str, Any]:
+    at = {"index": where.index, "manifest": where.manifest, "layer": where.layer, "entry": where.entry}
+    return {key: value for key, value in at.items() if value not in ("", None)}
+
+
+def _file(where: Where) -> dict[str, Any]:
+    return {"layer": where.layer, "entry": where.entry}

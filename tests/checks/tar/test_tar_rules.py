@@ -15,7 +15,7 @@ from occystrap_core.streams.tar.times import HEADER_TIMES
 from occystrap_core.testing.build import device, directory, fifo, file, hardlink, layer_tar, symlink, whiteout
 from tests.checks.broken import edited
 from tests.checks.layers_made import image_of, messages, told
-from tests.checks.rules import NOW
+from tests.checks.rules import NOW, findings
 
 ETC = directory("etc")
 PASSWD = file("etc/passwd", "root:x:0:0::/:/bin/sh\n")
@@ -210,5 +210,27 @@ def test_findings_name_the_place() -> None:
 
 def test_many_findings_of_one_rule_are_cut() -> None:
     said = messages(image_of([file(f"../{number}") for number in range(50)]), "tar-path-escape")
-    assert said[-1] == "and 30 more of these in this layer"
+    assert said[-1] == "and 30 more of these"
     assert len(said) == 21
+
+
+def test_what_is_cut_weighs_what_it_weighs() -> None:
+    """Hard links into lower layers are warnings, however many; a directory without an entry is information."""
+    many = [ETC, *(hardlink(f"etc/{number}", "etc/passwd") for number in range(30))]
+    assert {severity for rule, severity in told(image_of([ETC, PASSWD], many)) if rule != "duplicate-file"} == {
+        "warning"
+    }
+    layers = [[file(f"srv/{number}/x", str(number))] for number in range(30)]
+    assert {severity for _, severity in told(image_of([directory("srv")], *layers))} == {"info"}
+
+
+def test_one_error_is_not_lost_among_many_warnings() -> None:
+    many = [ETC, *(hardlink(f"etc/{number}", "etc/passwd") for number in range(30)), hardlink("etc/x", "etc/no")]
+    assert told(image_of([ETC, PASSWD], many)).count(("hardlink-target-missing", "error")) == 1
+
+
+def test_what_is_cut_keeps_its_places() -> None:
+    tar = [ETC, *(hardlink(f"etc/{number}", "etc/none") for number in range(23))]
+    *_, last = findings(image_of([ETC], tar), "hardlink-target-missing")
+    assert (last.message, last.where.layer) == ("and 3 more of these", 1)
+    assert [(each.layer, each.entry) for each in last.places] == [(1, "etc/20"), (1, "etc/21"), (1, "etc/22")]

@@ -1,0 +1,46 @@
+"""What a rule says about one place, cut to what anybody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from occystrap_core.contracts.check import Remark
+from occystrap_core.contracts.finding import Severity, Where
+
+MAX_REMARKS = 20
+"""Of one rule about one layer, and of one weight: a layer can hold a million times the same fault."""
+
+MAX_PLACES = 10_000
+"""How many of the others are told where they are."""
+
+_Kind = tuple[int | None, Severity | None]
+
+
+class Said:
+    """Remarks as they come. Of each layer and weight the first few stay; what is said of the others
+    weighs what they weigh, so that no rule ends graver than its gravest remark."""
+
+    __slots__ = ("_kept", "_rest", "_seen")
+
+    def __init__(self, remarks: Iterable[Remark] = ()) -> None:
+        self._kept: list[Remark] = []
+        self._seen: dict[_Kind, int] = {}
+        self._rest: dict[_Kind, list[Where]] = {}
+        for remark in remarks:
+            self.add(remark)
+
+    def add(self, remark: Remark) -> None:
+        kind = remark.where.layer, remark.severity
+        seen = self._seen[kind] = self._seen.get(kind, 0) + 1
+        if seen <= MAX_REMARKS:
+            self._kept.append(remark)
+            return
+        rest = self._rest.setdefault(kind, [])
+        if remark.where.entry and len(rest) < MAX_PLACES:
+            rest.append(remark.where)
+
+    def __iter__(self) -> Iterator[Remark]:
+        yield from self._kept
+        for (layer, severity), places in self._rest.items():
+            more = self._seen[layer, severity] - MAX_REMARKS
+            yield Remark(f"and {more} more of these", Where(layer=layer), severity, tuple(places))
