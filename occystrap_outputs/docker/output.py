@@ -60,10 +60,8 @@ class DockerOutput:
 
     def announce(self, image: Image) -> None:
         """Find out which layers the daemon has in the same place."""
-        kept = list(takewhile(self._goes_as_it_is, image.layers))
-        diff_ids = [layer.diff_id for layer in kept if layer.diff_id]
         blobs = [layer.descriptor for layer in image.layers]
-        count = layers_there(self._client, diff_ids)
+        count = layers_there(self._client, list(takewhile(self._goes_as_it_is, image.layers)))
         while {blob.digest for blob in blobs[:count]} & {blob.digest for blob in blobs[count:]}:
             count -= 1  # a blob that is also wanted in another place is sent
         self._there = {blob.digest: blob.size for blob in blobs[:count]}

@@ -10,7 +10,7 @@ import pytest
 
 from occystrap_core.engine.chain import OpenFilter
 from occystrap_core.engine.outcome import Outcome
-from occystrap_core.model.media_types import Compression
+from occystrap_core.model.media_types import Compression, Family
 from occystrap_core.testing.build import BuiltImage, build_image, layer_tar
 from occystrap_core.testing.memory import MemoryInput
 from occystrap_filters.normalize_timestamps.filter import NormalizeTimestamps
@@ -100,9 +100,40 @@ def test_containerd_is_sent_everything(daemon: Daemon) -> None:
     assert json.loads(members_of(daemon.loaded[0])["index.json"])["manifests"][0]["digest"] == str(image.root.digest)
 
 
-def test_podman_is_sent_everything(podman_socket: Path) -> None:
-    image = build_image([A, B])
-    load(MemoryInput(image), "shared:first", podman_socket)
-    outcome = load(MemoryInput(image), "shared:second", podman_socket)
-    assert reused(outcome) == [False, False]
-    assert outcome.findings == ()
+class TestPodman:
+    """It looks a layer up by its blob's digest, and no request tells those: but an uncompressed one's is its diff_id."""
+
+    @pytest.mark.parametrize("family", list(Family))
+    def test_uncompressed_layers_that_it_has_are_not_sent(self, podman_socket: Path, family: Family) -> None:
+        def image(layers: Sequence[bytes], user: str) -> MemoryInput:
+            config = {"config": {"User": user}}
+            return MemoryInput(build_image(layers, family=family, compression=Compression.NONE, config=config))
+
+        number = list(Family).index(family)
+        load(image([A, B], f"{number}"), "shared:first", podman_socket)
+        outcome = load(image([A, B, C], f"1{number}"), "shared:above", podman_socket)
+        assert reused(outcome)[:2] == [True, True]
+        assert outcome.findings == ()
+        assert read("shared:above", podman_socket).layers == (A, B, C)
+        again = load(image([A, B], f"{number}"), "shared:again", podman_socket)
+        assert reused(again) == [True, True]
+        assert again.findings == ()
+
+    def test_compressed_ones_are(self, podman_socket: Path) -> None:
+        image = build_image([A, B])
+        load(MemoryInput(image), "packed:first", podman_socket)
+        outcome = load(MemoryInput(image), "packed:second", podman_socket)
+        assert reused(outcome) == [False, False]
+        assert outcome.findings == ()
+        unpacked = build_image([A, B, C], compression=Compression.NONE, config={"config": {"User": "unpacked"}})
+        outcome = load(MemoryInput(unpacked), "packed:third", podman_socket)
+        assert reused(outcome)[:2] == [True, True], "what it got compressed it knows uncompressed, too"
+        assert outcome.findings == ()
+
+    def test_so_are_those_in_another_place(self, podman_socket: Path) -> None:
+        lower, upper = (layer_tar((name, f"places {name}\n" * 1000)) for name in "ab")
+        load(MemoryInput(build_image([lower, upper], compression=Compression.NONE)), "places:first", podman_socket)
+        turned = build_image([upper, lower], compression=Compression.NONE)
+        outcome = load(MemoryInput(turned), "places:turned", podman_socket)
+        assert reused(outcome) == [False, False]
+        assert read("places:turned", podman_socket).layers == (upper, lower)
