@@ -101,7 +101,7 @@ def test_containerd_is_sent_everything(daemon: Daemon) -> None:
 
 
 class TestPodman:
-    """It looks a layer up by its blob's digest, and no request tells those: but an uncompressed one's is its diff_id."""
+    """It looks a layer up by its blob's digest, which no request tells: but an uncompressed one's is its diff_id."""
 
     @pytest.mark.parametrize("family", list(Family))
     def test_uncompressed_layers_that_it_has_are_not_sent(self, podman_socket: Path, family: Family) -> None:

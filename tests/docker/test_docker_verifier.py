@@ -10,7 +10,7 @@ import pytest
 
 from occystrap_core.contracts import Depth, Finding, Severity
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import LimitExceeded, TransferError
+from occystrap_core.model.errors import LimitExceeded, OccystrapError, TransferError
 from occystrap_core.testing.build import BuiltImage, build_image, layer_tar
 from occystrap_core.testing.memory import MemoryInput
 from tests import peers
@@ -155,5 +155,5 @@ class TestLinesOfALoad:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])
     def test_a_refusal_is_shown_with_its_words(self, daemon: Daemon, image: BuiltImage, status: int) -> None:
         daemon.load_status, daemon.load_says = status, json.dumps({"message": "not today"}).encode()
-        with pytest.raises(Exception, match=f"{status}: not today"):
+        with pytest.raises(OccystrapError, match=f"{status}: not today"):
             load(MemoryInput(image), NAME, daemon.socket)
