@@ -40,19 +40,21 @@ class LayerReading:
     held to its descriptor when the last entry has come, so that what came before is sure only then.
 
     Afterwards `compression` says what the blob really was, `size` and `entries` what it unpacks to.
+    `give_up` is called when the reading ends early, to end what the source may be waiting for.
     """
 
-    def __init__(self, source: Input, layer: Layer, tap: Tap) -> None:
+    def __init__(self, source: Input, layer: Layer, tap: Tap, give_up: Callable[[], None] | None = None) -> None:
         self.compression = Compression.NONE
         self.size = 0
         self.entries = 0
         self._source = source
         self._layer = layer
         self._tap = tap
+        self._give_up = give_up
 
     def __iter__(self) -> Generator[Entry, None, None]:
         try:
-            with attributed("source"), closing(relay(self._inflated())) as plain:
+            with attributed("source"), closing(relay(self._inflated(), give_up=self._give_up)) as plain:
                 yield from self._read(plain)
         except (CorruptStream, InvalidTar, LimitExceeded) as error:
             error.message = f"layer {self._layer.position + 1}: {error.message}"

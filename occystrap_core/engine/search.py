@@ -104,25 +104,19 @@ def as_layer_matches(hits: Iterable[Hit]) -> Generator[LayerMatches, None, None]
 
 @dataclass(slots=True)
 class _LayerSearch:
-    """`records` remembers every entry, `whiteouts` only those, where asked to. A failure of this search
-    sets `stop`, where it has one."""
+    """`records` remembers every entry, `whiteouts` only those, where asked to. `give_up` is as in LayerReading."""
 
     request: SearchRequest
     layer: Layer
     records: LayerRecords | None = None
     whiteouts: LayerRecords | None = None
     tap: Tap = field(default=iter)
-    stop: Stop | None = None
+    give_up: Callable[[], None] | None = None
 
     def hits(self) -> Generator[Hit, None, None]:
-        with closing(iter(LayerReading(self.request.source, self.layer, self.tap))) as entries:
-            try:
-                yield from self._matching(entries)
-            except BaseException:
-                # Before the reading is closed, which waits for what the source is just waiting for.
-                if self.stop is not None:
-                    self.stop.set()
-                raise
+        reading = LayerReading(self.request.source, self.layer, self.tap, self.give_up)
+        with closing(iter(reading)) as entries:
+            yield from self._matching(entries)
 
     def _matching(self, entries: Iterable[Entry]) -> Iterator[Hit]:
         matches, content, records = self.request.matches, self.request.content, self.records
@@ -159,7 +153,7 @@ def _side_by_side(
 
 def _one_by_one(searches: list[_LayerSearch], stop: Stop) -> Generator[tuple[Layer, Iterator[Hit]], None, None]:
     for each in searches:
-        each.stop = stop
+        each.give_up = stop.set
         with closing(each.hits()) as hits:
             yield each.layer, hits
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import SimpleQueue
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.streams.reading import reading
 
 
-def relay(chunks: Iterable[Chunk], depth: int = 4) -> Generator[bytes, None, None]:
+def relay(
+    chunks: Iterable[Chunk], depth: int = 4, give_up: Callable[[], None] | None = None
+) -> Generator[bytes, None, None]:
     """The same chunks, made by a thread that runs at most `depth` of them ahead.
 
     What `chunks` raises is raised here. The thread starts with the first chunk asked for and
     has ended when this iterator ends, is closed or raises; closing waits for the chunk that
-    is just being made. Memoryviews are copied.
+    is just being made, after `give_up` was called to hurry it. Memoryviews are copied.
     """
     stage = _Stage(chunks, depth)
     stage.start()
     try:
         yield from stage.received()
+    except BaseException:
+        if give_up is not None:
+            give_up()
+        raise
     finally:
         stage.stop()
 

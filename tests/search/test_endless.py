@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from occystrap_core.testing.build import build_image, file, layer_tar
+from occystrap_core.testing.registry import EmbeddedRegistry, Fault
 from tests.end_to_end.images import write_layout
 
 ENDLESS = "(a+)+$"
@@ -44,3 +46,23 @@ def _wait_until_it_is_at_it(process: int) -> None:
             return
         time.sleep(0.02)
     pytest.fail("it never began")
+
+
+@pytest.mark.parametrize("asked", [("motd", "--regex"), ("--content", "x"), ("motd",)], ids=["name", "content", "glob"])
+def test_an_interruption_ends_the_wait_for_a_registry(asked: tuple[str, ...]) -> None:
+    image = build_image([layer_tar(file("motd", os.urandom(300_000))), layer_tar(file("etc/motd", "x"))])
+    with EmbeddedRegistry() as registry:
+        registry.add(image, "app")
+        layer = str(image.layers[0].descriptor.digest)
+        registry.fail(Fault("GET", layer, cut_after=100_000, stall=60))
+        command = [sys.executable, "-m", "occystrap_core", "search", f"registry://{registry.host}/app", *asked, "-q"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while not registry.seen("GET", layer) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (130, "Interrupted: stopped before it was done\n")
+        assert time.monotonic() - began < 10
