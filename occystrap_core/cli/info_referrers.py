@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from occystrap_core.cli.inspecting import Inspected
 from occystrap_core.cli.session import Session
-from occystrap_core.contracts.referrers import HasReferrers
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import OccystrapError
 from occystrap_core.model.image import ATTESTED_DIGEST, Image
+
+if TYPE_CHECKING:
+    from occystrap_core.contracts.referrers import Referrers
 
 Facts = dict[str, Any]
 
@@ -54,13 +56,14 @@ class ReferrersFound:
         return self._known[subject]
 
     def _answer(self, subject: Digest) -> tuple[Descriptor, ...]:
-        if self._note or not isinstance(self._source, HasReferrers):
+        ask: Callable[[Digest], Referrers] | None = getattr(self._source, "referrers", None)
+        if self._note or ask is None:
             return ()
         if len(self._known) == _MOST_QUESTIONS:
             self._tell("there are too many images to ask about each")
             return ()
         try:
-            answer = self._source.referrers(subject)
+            answer = ask(subject)
         except OccystrapError as error:
             self._tell(str(error))
             return ()

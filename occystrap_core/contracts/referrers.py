@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
@@ -17,7 +17,6 @@ class Referrers:
     trouble: str = ""
 
 
-@runtime_checkable
 class HasReferrers(Protocol):
     """An input with this method is asked by `info`. It reads documents only, and as few as it can."""
 

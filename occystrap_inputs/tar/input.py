@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
-from occystrap_core.contracts.referrers import HasReferrers, Referrers
+from occystrap_core.contracts.referrers import Referrers
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.archive_file import STANDARD_INPUT
 from occystrap_core.kit.docker_archive.catalogue import read_catalogue
 from occystrap_core.kit.docker_archive.choice import Chosen, choose
 from occystrap_core.kit.docker_archive.content import ArchivedImage
+from occystrap_core.kit.docker_archive.layout_content import LayoutContent
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.image import ImageName
@@ -55,7 +56,7 @@ class TarInput:
 
     def referrers(self, digest: Digest) -> Referrers:
         """Only archives of image layouts can have some."""
-        return self._image.referrers(digest) if isinstance(self._image, HasReferrers) else Referrers(())
+        return self._image.referrers(digest) if isinstance(self._image, LayoutContent) else Referrers(())
 
     def close(self) -> None:
         self._archive.close()
