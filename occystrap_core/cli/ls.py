@@ -44,7 +44,7 @@ _FILE_TYPES = {
 @click.option("-R", "--recursive", is_flag=True, help="List what is in the directories below, too.")
 @pass_session
 def ls(session: Session, source: str, path: str, long: bool, recursive: bool) -> None:
-    """List the directory PATH of the image at SOURCE as a container sees it.
+    """List the directory PATH (by default /) of the image at SOURCE as a container sees it.
 
     Mode, owner, size or device numbers, the layer it comes from (counted from 0, as info does) and path.
     """
