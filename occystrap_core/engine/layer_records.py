@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import Entry
+from occystrap_core.engine.packed_paths import PackedPaths
 from occystrap_core.model.errors import LimitExceeded
 from occystrap_core.model.repeats import repeats
 from occystrap_core.model.shown import shown
@@ -25,6 +26,9 @@ MOST_NESTING = 16_000_000
 """How many directories the paths of one layer may name together, each row of entries counted anew."""
 
 MOST_WHITEOUTS = 1_000_000
+
+MOST_OPAQUE = 100_000
+"""How many directories one layer may empty."""
 
 _AUFS = b".wh..wh."
 _NUL = b"\0"
@@ -64,7 +68,7 @@ class LayerRecords:
 
     def __init__(self, layer: int) -> None:
         self.layer = layer
-        self.whiteouts: list[bytes] = []
+        self.whiteouts = PackedPaths()
         self.opaque: list[tuple[bytes, int]] = []
         self.contents: dict[bytes, bytes] = {}
         self.keys = array("q")
@@ -130,15 +134,17 @@ class LayerRecords:
         return found
 
     def add_whiteout(self, folder: bytes, name: bytes) -> None:
-        if len(self.whiteouts) + len(self.opaque) >= MOST_WHITEOUTS:
-            raise LimitExceeded(f"the layer has more than {MOST_WHITEOUTS} whiteouts")
         if len(folder) + len(name) > LONGEST_PATH:
             raise LimitExceeded(f"a path in the layer is longer than {LONGEST_PATH} bytes: {shown(folder[:60])}…")
         if name == OPAQUE:
             self.opaque.append((folder, len(self)))
+            if len(self.opaque) > MOST_OPAQUE:
+                raise LimitExceeded(f"the layer has more than {MOST_OPAQUE} opaque markers")
         elif not name.startswith(_AUFS) and len(name) > len(WHITEOUT):
             target = name[len(WHITEOUT) :]
             self.whiteouts.append(folder + b"/" + target if folder else target)
+            if len(self.whiteouts) > MOST_WHITEOUTS:
+                raise LimitExceeded(f"the layer has more than {MOST_WHITEOUTS} whiteouts")
 
     def path(self, number: int) -> bytes:
         return self._text(number).partition(_NUL)[0]

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from occystrap_core.contracts.check import LayerFacts, Seen
 from occystrap_core.contracts.entry import DIRECTORY, REGULAR, SYMLINK
 from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.engine.symlinks import Symlinks
+from occystrap_core.streams.path_numbers import PathNumbers
 
-_MAX_LINKS = 40
-_REMEMBERED = 1 << 12
+_REMEMBERED = 1 << 15
+_FEW_STEPS = 16
 _MOST_FOLDERS = 1 << 21
 _NEVER = 0xFFFF
 _DIRECTORY = ord(DIRECTORY)
 _REGULAR = ord(REGULAR)
+_SYMLINK = ord(SYMLINK)
 
 
 class MergedView:
     """Implements contracts.check.View, in about 25 bytes an entry beside the records.
 
     Records of all layers are numbered in a row. `_table` is a hash table of the latest number of
-    each path, plus one; `_older` leads from a number to the one before it of the same path, plus
-    one; `_hidden_by` is the first later layer that deletes a record or writes it anew. Of a path
-    only its hash is compared, as of dict keys that no two paths in 2^64 share.
+    each path, plus one; `_older` leads from a number to the last one of the same path in a layer
+    before, plus one; `_hidden_by` is the first later layer that deletes a record or writes it anew.
+    `_cut_at` are the layers that take away what lower ones have in a directory. Of a path only its
+    hash is compared, as of dict keys that no two paths in 2^64 share.
     """
 
     def __init__(self, layers: Sequence[LayerRecords], facts: tuple[LayerFacts, ...]) -> None:
@@ -37,9 +41,10 @@ class MergedView:
         self._keys = layers[0].keys if len(layers) == 1 else _joined_keys(layers)
         self._older = array("I", bytes(4 * total))
         self._hidden_by = array("H", b"\xff\xff" * total)
-        self._deleted_by: dict[bytes, list[int]] = {}
-        self._emptied_by: dict[bytes, list[int]] = {}
-        self._cuts_of: dict[bytes, tuple[int, ...]] = {}
+        self._cut_at = PathNumbers()
+        self._cuts_of: dict[int, int] = {}
+        self._chains: dict[int, array[int]] = {}
+        self._symlinks = Symlinks(self._link_at)
         self._folders: set[int] | None = None
         for place, records in enumerate(layers):
             self._lay(place, records)
@@ -50,10 +55,8 @@ class MergedView:
 
     def number(self, layer: int, path: bytes) -> int | None:
         first = self._firsts[layer]
-        for number in self._latest_first(path):
-            if number < first + len(self._layers[layer]):
-                return number - first if number >= first else None
-        return None
+        number = self._latest_before(path, first + len(self._layers[layer]))
+        return None if number is None or number < first else number - first
 
     def is_final(self, layer: int, number: int) -> bool:
         return self._hidden_by[self._firsts[layer] + number] == _NEVER
@@ -71,25 +74,21 @@ class MergedView:
                     yield place, number - self._firsts[place], culprit
 
     def find(self, path: bytes) -> Seen | None:
-        resolved = self._resolved_parent(path)
+        resolved = self._symlinks.parent_of(path)
         if resolved is None:
             return None
         return self._final_at(resolved) or self._implied(resolved)
 
     def follow(self, path: bytes) -> Seen | None:
-        for _ in range(_MAX_LINKS):
-            seen = self.find(path)
-            if seen is None or seen.kind != SYMLINK:
-                return seen
-            path = _joined(seen.path.rpartition(b"/")[0], seen.linkname)
-        return None
+        resolved = self._symlinks.end_of(path)
+        if resolved is None:
+            return None
+        return self._final_at(resolved) or self._implied(resolved)
 
     def below(self, layer: int, path: bytes) -> Seen | None:
         end = self._firsts[layer] if layer < len(self._firsts) else len(self._keys)
-        for number in self._latest_first(path):
-            if number < end:
-                return self._seen(number) if self._hidden_by[number] >= layer else None
-        return None
+        number = self._latest_before(path, end)
+        return None if number is None or self._hidden_by[number] < layer else self._seen(number)
 
     def final(self) -> Iterator[Seen]:
         for place, records in enumerate(self._layers):
@@ -118,9 +117,12 @@ class MergedView:
 
     def _lay(self, place: int, records: LayerRecords) -> None:
         for path in records.whiteouts:
-            self._deleted_by.setdefault(path, []).append(place)
+            for number in self._latest_first(path):
+                self._hide(number, place)
+                break
+            self._cut(path, place)
         for path, _ in records.opaque:
-            self._emptied_by.setdefault(path, []).append(place)
+            self._cut(path, place)
         table, keys, mask, number = self._table, self._keys, self._mask, self._firsts[place]
         for key in records.keys:
             slot = key & mask
@@ -133,24 +135,28 @@ class MergedView:
             table[slot] = number
 
     def _replace(self, older: int, newer: int, place: int) -> None:
-        self._older[newer] = older + 1
-        if self._hidden_by[older] == _NEVER:
-            self._hidden_by[older] = place
         first = self._firsts[place]
-        if older < first and self._kind(older) == _DIRECTORY != self._layers[place].kinds[newer - first]:
-            self._emptied_by.setdefault(self._path(older), []).append(place)
+        self._hide(older, place)
+        if older >= first:
+            self._older[newer] = self._older[older]
+            return
+        self._older[newer] = older + 1
+        if self._kind(older) == _DIRECTORY != self._layers[place].kinds[newer - first]:
+            self._cut(self._path(older), place)
+
+    def _cut(self, path: bytes, place: int) -> None:
+        if self._cut_at.latest(path) != place:
+            self._cut_at.add(path, place)
 
     def _delete(self) -> None:
-        for path, layers in self._deleted_by.items():
-            for number in self._latest_first(path):
-                self._hide(number, _first_above(layers, self._place(number)))
-        if not self._deleted_by and not self._emptied_by:
+        if not len(self._cut_at):
             return
         for place, records in enumerate(self._layers):
             first = self._firsts[place]
             for start, end, folder in records.rows():
-                culprit = _first_above(self._cuts(folder), place)
-                if culprit != _NEVER:
+                later = self._cuts(folder) >> place + 1
+                if later:
+                    culprit = place + (later & -later).bit_length()
                     for number in range(first + start, first + end):
                         self._hide(number, culprit)
 
@@ -158,26 +164,26 @@ class MergedView:
         if culprit < self._hidden_by[number]:
             self._hidden_by[number] = culprit
 
-    def _cuts(self, folder: bytes) -> tuple[int, ...]:
-        """The layers that take away what lower ones have in this folder, in order."""
+    def _cuts(self, folder: bytes) -> int:
+        """The layers that take away what lower ones have in this folder, a bit for each."""
         unknown: list[bytes] = []
-        while (cuts := self._cuts_of.get(folder)) is None:
+        known = self._cuts_of
+        while (cuts := known.get(hash(folder))) is None:
             unknown.append(folder)
             if not folder:
-                cuts = ()
+                cuts = 0
                 break
             folder = folder.rpartition(b"/")[0]
-        if len(self._cuts_of) >= _REMEMBERED:
-            self._cuts_of.clear()
+        if len(known) >= _REMEMBERED:
+            known.clear()
         for each in reversed(unknown):
-            here = self._deleted_by.get(each, ()), self._emptied_by.get(each, ())
-            if here[0] or here[1]:
-                cuts = tuple(sorted({*cuts, *here[0], *here[1]}))
-            self._cuts_of[each] = cuts
+            for place in self._cut_at.latest_first(each):
+                cuts |= 1 << place
+            known[hash(each)] = cuts
         return cuts
 
     def _latest_first(self, path: bytes) -> Iterator[int]:
-        """Every record of this path."""
+        """Of every layer that has this path, the last record."""
         key = hash(path)
         slot = key & self._mask
         while there := self._table[slot]:
@@ -187,6 +193,25 @@ class MergedView:
                     there = self._older[there - 1]
                 return
             slot = (slot + 1) & self._mask
+
+    def _latest_before(self, path: bytes, end: int) -> int | None:
+        """The last record of this path with a number below `end`; of a path in very many layers all are remembered."""
+        for steps, number in enumerate(self._latest_first(path)):
+            if number < end:
+                return number
+            if steps == _FEW_STEPS:
+                chain = self._chain(path)
+                before = bisect_left(chain, end)
+                return chain[before - 1] if before else None
+        return None
+
+    def _chain(self, path: bytes) -> array[int]:
+        key = hash(path)
+        if key not in self._chains:
+            if len(self._chains) >= _REMEMBERED:
+                self._chains.clear()
+            self._chains[key] = array("I", self._latest_first(path))[::-1]
+        return self._chains[key]
 
     def _final_at(self, path: bytes) -> Seen | None:
         for number in self._latest_first(path):
@@ -211,28 +236,13 @@ class MergedView:
                         folder = folder.rpartition(b"/")[0]
         return found
 
-    def _resolved_parent(self, path: bytes) -> bytes | None:
-        """`path` with the symlinks among its parents followed; None where one leads nowhere."""
-        waiting, done, links = path.split(b"/"), b"", 0
-        while len(waiting) > 1:
-            part = waiting.pop(0)
-            if part == b"..":
-                done = done.rpartition(b"/")[0]
-            if part in (b"", b".", b".."):
-                continue
-            seen = self._final_at(_joined(done, part))
-            if seen is None or seen.kind != SYMLINK:
-                done = _joined(done, part)
-                continue
-            links += 1
-            if links > _MAX_LINKS:
-                return None
-            done = b"" if seen.linkname.startswith(b"/") else done
-            waiting = seen.linkname.strip(b"/").split(b"/") + waiting
-        last = waiting[0] if waiting else b""
-        if last == b"..":
-            return done.rpartition(b"/")[0]
-        return done if last in (b"", b".") else _joined(done, last)
+    def _link_at(self, path: bytes) -> bytes | None:
+        """Where the symlink leads that is at exactly `path` in the end."""
+        for number in self._latest_first(path):
+            if self._kind(number) == _SYMLINK and self._hidden_by[number] == _NEVER:
+                return self._seen(number).linkname
+            break
+        return None
 
     def _place(self, number: int) -> int:
         return bisect_right(self._firsts, number) - 1
@@ -263,14 +273,3 @@ def _joined_keys(layers: Sequence[LayerRecords]) -> array[int]:
     for records in layers:
         joined.extend(records.keys)
     return joined
-
-
-def _first_above(layers: Sequence[int], place: int) -> int:
-    above = bisect_right(layers, place)
-    return layers[above] if above < len(layers) else _NEVER
-
-
-def _joined(folder: bytes, name: bytes) -> bytes:
-    if name.startswith(b"/") or not folder:
-        return name.lstrip(b"/")
-    return folder + b"/" + name

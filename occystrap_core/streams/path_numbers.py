@@ -58,10 +58,9 @@ class PathNumbers:
     def _grow(self) -> None:
         mask = self._mask = 2 * self._mask + 1
         table = self._table = array("I", bytes(4 * (mask + 1)))
-        keys, number = self._keys, 0
-        for key in keys:
+        keys = self._keys
+        for number, key in enumerate(keys, 1):
             slot = key & mask
             while (there := table[slot]) and keys[there - 1] != key:
                 slot = (slot + 1) & mask
-            number += 1
             table[slot] = number

@@ -288,3 +288,48 @@ def test_an_entry_takes_at_most_100_bytes() -> None:
         tracemalloc.stop()
     assert view.is_final(0, 5)
     assert taken / count <= 100
+
+
+class TestHostileShapes:
+    """Each of these took a time that grew with the square of its size."""
+
+    def test_a_path_a_hundred_thousand_times_is_one_step_away(self) -> None:
+        layers = [LayerRecords(place) for place in range(3)]
+        for records, times in zip(layers, (1, 100_000, 1), strict=True):
+            for _ in range(times):
+                records.add(make_entry(b"same"), b"same", b"")
+        merged = MergedView(layers, ())
+        assert [list(merged._latest_first(b"same"))] == [[100_001, 100_000, 0]]
+        assert [merged.number(layer, b"same") for layer in range(3)] == [0, 99_999, 0]
+
+    def test_a_path_in_very_many_layers(self) -> None:
+        layers = [LayerRecords(place) for place in range(400)]
+        for records in layers[::2]:
+            records.add(make_entry(b"same"), b"same", b"")
+        merged = MergedView(layers, ())
+        assert [merged.number(layer, b"same") for layer in range(400)] == [0, None] * 200
+        below = [found.layer for layer in range(1, 400) if (found := merged.below(layer, b"same"))]
+        assert below == [(layer - 1) // 2 * 2 for layer in range(1, 400)]
+
+    def test_directories_deleted_again_and_again(self) -> None:
+        layers = [LayerRecords(place) for place in range(300)]
+        for records in layers:
+            records.add_whiteout(b"d", b".wh.e")
+            records.add_whiteout(b"d", b".wh.e")
+            records.add(make_entry(b"d/e/f"), b"d/e/f", b"d/e")
+        merged = MergedView(layers, ())
+        assert [merged.hidden_by(layer, 0) for layer in range(300)] == [*range(1, 300), None]
+        assert len(merged._cut_at) == 300
+
+    def test_a_whiteout_takes_at_most_100_bytes(self) -> None:
+        count = 20_000
+        tracemalloc.start()
+        try:
+            records = LayerRecords(0)
+            for number in range(count):
+                records.add_whiteout(b"usr/share/layer0/%05d" % (number // 100), b".wh.file%d.txt" % number)
+            MergedView([records], ())
+            _, taken = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert taken / count <= 100
