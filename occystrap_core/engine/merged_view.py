@@ -41,6 +41,7 @@ class MergedView:
         self._keys = layers[0].keys if len(layers) == 1 else _joined_keys(layers)
         self._older = array("I", bytes(4 * total))
         self._hidden_by = array("H", b"\xff\xff" * total)
+        self._hides = False
         self._cut_at = PathNumbers()
         self._cuts_of: dict[int, int] = {}
         self._chains: dict[int, array[int]] = {}
@@ -67,7 +68,7 @@ class MergedView:
         return None if culprit == _NEVER else culprit
 
     def hidden(self) -> Iterator[tuple[int, int, int]]:
-        for number, culprit in enumerate(self._hidden_by):
+        for number, culprit in enumerate(self._hidden_by if self._hides else ()):
             if culprit != _NEVER:
                 place = self._place(number)
                 if culprit > place:
@@ -163,6 +164,7 @@ class MergedView:
     def _hide(self, number: int, culprit: int) -> None:
         if culprit < self._hidden_by[number]:
             self._hidden_by[number] = culprit
+            self._hides = True
 
     def _cuts(self, folder: bytes) -> int:
         """The layers that take away what lower ones have in this folder, a bit for each."""
