@@ -29,13 +29,14 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class LayerDepth(Examination):
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
-        if image.is_artifact or len(image.layers) < FAR:
+        depth = len(image.layers) + image.left_out
+        if image.is_artifact or depth < FAR:
             return
         named = [engine for engine, _ in self.context.targets]
         for fact in feature("layer-depth").engines:
             if fact.limit is None or (named and fact.name not in named):
                 continue
-            depth, text = len(image.layers), f"the image has {len(image.layers)} layers"
+            text = f"the image has {depth} layers"
             if depth > fact.limit:
                 yield Remark(f"{text}, {fact.name} takes at most {fact.limit}")
             elif depth > fact.limit - NEAR:

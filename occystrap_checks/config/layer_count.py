@@ -30,7 +30,7 @@ class LayerCount(Examination):
         if config is None or not isinstance((image.manifest.json or {}).get("layers"), list):
             return ()
         diff_ids = as_object(config.get("rootfs")).get("diff_ids")
-        layers, count = len(image.layers), len(diff_ids) if isinstance(diff_ids, list) else 0
+        layers, count = len(image.layers) + image.left_out, len(diff_ids) if isinstance(diff_ids, list) else 0
         if layers == count:
             return (
                 Remark(

@@ -16,6 +16,7 @@ from occystrap_core.contracts import (
     Where,
     hookimpl,
 )
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import NotFound
 
 
@@ -48,5 +49,12 @@ class BlobMissing(Examination):
         for layer in image.layers:
             if layer.descriptor is None or layer.descriptor.extra.get("urls"):
                 continue
+            where, digest = Where(layer=layer.position), layer.descriptor.digest
             if has_blob(layer.descriptor) is False:
-                yield Remark(f"the source has no blob {layer.descriptor.digest}", Where(layer=layer.position))
+                yield Remark(f"the source has no blob {digest}", where)
+            elif (length := self._length_of(layer.descriptor)) not in (None, layer.descriptor.size):
+                wanted = layer.descriptor.size
+                yield Remark(f"the source has {length} bytes as {digest}, its descriptor says {wanted}", where)
+
+    def _length_of(self, descriptor: Descriptor) -> int | None:
+        return self.context.blob_size(descriptor) if self.context.blob_size else None

@@ -18,7 +18,7 @@ from occystrap_core.contracts import (
     hookimpl,
 )
 from occystrap_core.contracts.check import HasBlob
-from occystrap_core.model.errors import NotFound
+from occystrap_core.model.errors import InvalidImage, NotFound
 
 
 @hookimpl
@@ -48,7 +48,7 @@ class Unreadable(LayerExamination):
         damage = facts.damage
         if not isinstance(damage, UNREAD) or broke_off(facts):  # of that speaks the rule layer-seekable
             return ()
-        if isinstance(damage, NotFound) and self._is_known_to_miss(facts.layer):
+        if isinstance(damage, (NotFound, InvalidImage)) and self._is_known_to_miss(facts.layer):
             return ()
         return (Remark(f"the layer could not be read: {damage}"),)
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Severity, hookimpl
+from occystrap_core.contracts import (
+    CheckSpec,
+    Examination,
+    FoundDocument,
+    ImageUnderCheck,
+    Needs,
+    Remark,
+    Severity,
+    hookimpl,
+)
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import ContentError, NotFound
 
@@ -32,6 +41,12 @@ class DocumentUnreadable(Examination):
         if document.reference and not _is_descriptor(document.reference):
             return ()
         return (Remark(f"the {document.role} cannot be read: {trouble}"),)
+
+    def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
+        if not image.left_out:
+            return ()
+        read = len(image.layers)
+        return (Remark(f"the manifest lists {read + image.left_out} layers; only the first {read} are looked at"),)
 
 
 def _is_descriptor(reference: object) -> bool:

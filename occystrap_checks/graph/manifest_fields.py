@@ -42,7 +42,8 @@ class ManifestFields(Examination):
             return ()
         key = "manifests" if document.role is Role.INDEX else "layers"
         if isinstance(json.get(key), list):
-            return ()
+            is_empty = key == "manifests" and not json[key]
+            return (Remark("the index lists no manifest", severity=Severity.INFO),) if is_empty else ()
         if key not in json:
             return (Remark(f"the {document.role} has no {key}"),)
         return (Remark(f"the {document.role}'s {key} are {as_written(json[key])} instead of a list"),)

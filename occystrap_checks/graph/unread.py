@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from occystrap_core.contracts import LayerFacts
-from occystrap_core.model.errors import AccessDenied, NotFound, TransferError
+from occystrap_core.model.errors import AccessDenied, InvalidImage, NotFound, TransferError
 
-UNREAD = (NotFound, AccessDenied, TransferError)
+UNREAD = (NotFound, AccessDenied, TransferError, InvalidImage)
+"""The last is what a source says of a blob that is there as something else than a file."""
 
 
 def broke_off(facts: LayerFacts) -> bool:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from occystrap_core.cli.check_rules import AskedRules
+from occystrap_core.cli.check_options import JudgedBy
+from occystrap_core.cli.check_rules import asked_for
 from occystrap_core.cli.opening import find_source
 from occystrap_core.cli.rendering import without_credentials
 from occystrap_core.cli.reports.report import CheckReport
 from occystrap_core.cli.session import Session
-from occystrap_core.contracts.check import CheckContext, HasBlob
+from occystrap_core.contracts.check import CheckContext
 from occystrap_core.contracts.finding import Finding
 from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.engine.check import CheckOutcome, CheckRequest, check
 from occystrap_core.engine.found_documents import FoundImages
-from occystrap_core.model.errors import ContentError, attributed
+from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.errors import ContentError, OccystrapError, attributed
 from occystrap_core.model.image import ImageName
-from occystrap_core.model.targets import parse_targets
 
 UNREADABLE = "document-unreadable"
 """The rule about what cannot be read where no other has a name for it: here the beginning of the source."""
 
 
-def judge(session: Session, source: str, asked: AskedRules, *, fast: bool, targets: str) -> CheckReport:
+_MOST_UNANSWERED = 3
+
+
+def judge(session: Session, source: str, judged_by: JudgedBy, *, fast: bool) -> CheckReport:
     """Everything that was asked for is checked before the source is opened."""
-    wanted = parse_targets(targets)
+    asked, fail_on = asked_for(session, judged_by, fast=fast), judged_by.level
     opener = find_source(session.plugins, source)
     rules = tuple((spec, session.plugins.implementation(spec)) for spec in asked.rules)
     if not fast:
@@ -38,9 +42,11 @@ def judge(session: Session, source: str, asked: AskedRules, *, fast: bool, targe
     try:
         opened = opener.open(session.settings)
     except ContentError as error:
-        return CheckReport(without_credentials(source), _name_of(source), fast, _unreadable(error, known), known)
+        name, outcome = _name_of(source), _unreadable(error, known)
+        return CheckReport(without_credentials(source), name, fast, outcome, known, fail_on=fail_on)
     try:
-        context = CheckContext(wanted, time.time(), _asks_for_blobs(opened))
+        blobs = _Blobs(opened)
+        context = CheckContext(asked.targets, time.time(), blobs.has, blobs.size if fast else None)
         request = CheckRequest(
             opened, rules, session.selection, session.settings, session.progress, context, fast, asked.severities
         )
@@ -49,7 +55,8 @@ def judge(session: Session, source: str, asked: AskedRules, *, fast: bool, targe
             name = opened.name()
     finally:
         opened.close()
-    return CheckReport(without_credentials(source), name, fast, outcome, known)
+    unchecked = (*outcome.unchecked, *(blobs.unanswered[:1] if fast else ()))
+    return CheckReport(without_credentials(source), name, fast, outcome, known, unchecked, fail_on)
 
 
 def _checked(request: CheckRequest, known: Mapping[str, CheckSpec]) -> CheckOutcome:
@@ -72,7 +79,27 @@ def _name_of(source: str) -> ImageName:
     return ImageName(Path(without_credentials(source).partition("://")[2]).name)
 
 
-def _asks_for_blobs(source: Input) -> HasBlob | None:
-    """Some sources can tell whether they have a blob without sending it."""
-    found: HasBlob | None = getattr(source, "has_blob", None)
-    return found
+class _Blobs:
+    """What a source tells of blobs without sending them. One that cannot answer is not asked much longer."""
+
+    def __init__(self, source: Input) -> None:
+        self._source = source
+        self.unanswered: list[str] = []
+
+    def has(self, descriptor: Descriptor) -> bool | None:
+        found = self._answer("has_blob", descriptor)
+        return None if found is None else bool(found)
+
+    def size(self, descriptor: Descriptor) -> int | None:
+        return self._answer("blob_size", descriptor)
+
+    def _answer(self, question: str, descriptor: Descriptor) -> int | None:
+        ask: Callable[[Descriptor], int | None] | None = getattr(self._source, question, None)
+        if ask is None or len(self.unanswered) >= _MOST_UNANSWERED:
+            return None
+        try:
+            with attributed(""):
+                return ask(descriptor)
+        except OccystrapError as error:
+            self.unanswered.append(f"whether all blobs are there: {error}")
+            return None

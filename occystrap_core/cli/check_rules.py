@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
+from occystrap_core.cli.check_options import JudgedBy
 from occystrap_core.cli.rendering import as_json
 from occystrap_core.cli.session import Session
 from occystrap_core.cli.tables import table
 from occystrap_core.contracts.finding import Severity
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.model.errors import OptionError, UnknownName
+from occystrap_core.model.targets import parse_targets
 from occystrap_core.model.value import value
+
+Targets = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @value
 class AskedRules:
     rules: tuple[CheckSpec, ...]
     severities: Mapping[str, Severity]
+    targets: Targets
 
 
-def asked_for(
-    session: Session, select: Sequence[str], ignore: Sequence[str], severity: Sequence[str], *, fast: bool = False
-) -> AskedRules:
+def asked_for(session: Session, judged_by: JudgedBy, *, fast: bool = False) -> AskedRules:
     """The rules that --select, --ignore and --severity leave, every id of them known; `fast` leaves
     those about documents."""
+    targets = parse_targets(judged_by.targets)
     known = {spec.name: spec for spec in session.plugins.check_specs(fast=fast)}
-    selected, ignored = _ids(select), _ids(ignore)
-    levels = dict(map(_level, severity))
+    selected, ignored = _ids(judged_by.select), _ids(judged_by.ignore)
+    levels = dict(map(_level, judged_by.severity))
     _require_known([*selected, *ignored, *levels], {*known, *session.catalog.names("checks")})
     kept = [spec for name, spec in known.items() if (not selected or name in selected) and name not in ignored]
     if not kept:
         raise OptionError("no rule is left to ask", hint=_why_none(selected, ignored, fast=fast))
-    return AskedRules(tuple(kept), levels)
+    return AskedRules(tuple(kept), levels, targets)
 
 
 def listed(session: Session, form: str) -> str:

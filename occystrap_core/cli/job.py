@@ -32,6 +32,7 @@ from occystrap_core.model.errors import UsageError, attributed
 from occystrap_core.streams.heap import keep_freed_pages
 
 if TYPE_CHECKING:
+    from occystrap_core.cli.check_options import JudgedBy
     from occystrap_core.cli.reports.report import CheckReport
     from occystrap_core.engine.judged_pass import Judging
 
@@ -60,10 +61,12 @@ class _Parts:
     judging: Judging | None
 
 
-def run_job(session: Session, source: str, destination: str, filters: Sequence[str], *, checked: bool = False) -> Done:
+def run_job(
+    session: Session, source: str, destination: str, filters: Sequence[str], judged_by: JudgedBy | None = None
+) -> Done:
     """Check everything that was asked for, then open the source and let the engine run."""
     started = time.monotonic()
-    parts = _find(session, source, destination, filters, checked)
+    parts = _find(session, source, destination, filters, judged_by)
     keep_freed_pages()
     opened = parts.source.open(session.settings)
     talking: list[object] = [opened]
@@ -81,19 +84,23 @@ def run_job(session: Session, source: str, destination: str, filters: Sequence[s
         retries=sum(counter.retries for counter in counters),
         rate_limits=sum(counter.rate_limits for counter in counters),
         streamed=parts.destination.streamed,
-        check=_check_report(parts.judging, destination, outcome),
+        check=_check_report(parts.judging, judged_by, destination, outcome),
     )
 
 
-def _check_report(judging: Judging | None, destination: str, outcome: Outcome) -> CheckReport | None:
-    if judging is None or outcome.check is None:
+def _check_report(
+    judging: Judging | None, judged_by: JudgedBy | None, destination: str, outcome: Outcome
+) -> CheckReport | None:
+    if judging is None or judged_by is None or outcome.check is None:
         return None
     from occystrap_core.cli.judging import report_of_written
 
-    return report_of_written(judging, destination, outcome.receipt.name, outcome.check)
+    return report_of_written(judging, judged_by, destination, outcome.receipt.name, outcome.check)
 
 
-def _find(session: Session, source: str, destination: str, filters: Sequence[str], checked: bool) -> _Parts:
+def _find(
+    session: Session, source: str, destination: str, filters: Sequence[str], judged_by: JudgedBy | None
+) -> _Parts:
     plugins = session.plugins
     origin, target = find_source(plugins, source), find_destination(plugins, destination)
     openers = tuple(find_filter(plugins, text) for text in filters)
@@ -102,13 +109,13 @@ def _find(session: Session, source: str, destination: str, filters: Sequence[str
     if origin.streamed and session.value("password_stdin"):
         raise UsageError("the image and the password cannot both come from stdin", hint="leave out --password-stdin")
     verifiers = find_verifiers(plugins, target.scheme) if session.depth else ()
-    return _Parts(origin, target, openers, verifiers, _judging(session) if checked else None)
+    return _Parts(origin, target, openers, verifiers, _judging(session, judged_by) if judged_by else None)
 
 
-def _judging(session: Session) -> Judging:
-    from occystrap_core.cli.judging import every_rule
+def _judging(session: Session, judged_by: JudgedBy) -> Judging:
+    from occystrap_core.cli.judging import judging
 
-    return every_rule(session)
+    return judging(session, judged_by)
 
 
 def _request(session: Session, parts: _Parts, source: Input, talking: list[object]) -> Request:

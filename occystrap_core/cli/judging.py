@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from occystrap_core.cli.check_options import JudgedBy
+from occystrap_core.cli.check_rules import asked_for
 from occystrap_core.cli.rendering import without_credentials
 from occystrap_core.cli.reports.report import CheckReport
 from occystrap_core.cli.session import Session
@@ -13,11 +15,14 @@ from occystrap_core.engine.judged_pass import NOT_JUDGED, Judging
 from occystrap_core.model.image import ImageName
 
 
-def every_rule(session: Session) -> Judging:
-    rules = tuple((spec, session.plugins.implementation(spec)) for spec in session.plugins.check_specs())
-    return Judging(rules, CheckContext(now=time.time()))
+def judging(session: Session, judged_by: JudgedBy) -> Judging:
+    asked = asked_for(session, judged_by)
+    rules = tuple((spec, session.plugins.implementation(spec)) for spec in asked.rules)
+    return Judging(rules, CheckContext(asked.targets, time.time()), asked.severities)
 
 
-def report_of_written(judging: Judging, destination: str, name: ImageName, outcome: CheckOutcome) -> CheckReport:
-    known = {spec.name: spec for spec, _ in judging.rules}
-    return CheckReport(without_credentials(destination), name, False, outcome, {**known, NOT_JUDGED.name: NOT_JUDGED})
+def report_of_written(
+    asked: Judging, judged_by: JudgedBy, destination: str, name: ImageName, outcome: CheckOutcome
+) -> CheckReport:
+    known = {**{spec.name: spec for spec, _ in asked.rules}, NOT_JUDGED.name: NOT_JUDGED}
+    return CheckReport(without_credentials(destination), name, False, outcome, known, fail_on=judged_by.level)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from occystrap_core.cli.check_options import JudgedBy, rule_options
 from occystrap_core.cli.completing import offering
 from occystrap_core.cli.help import WithPlugins
 from occystrap_core.cli.session import Session, pass_session
@@ -11,7 +14,7 @@ from occystrap_core.cli.session import Session, pass_session
 EXAMPLES = """
 occystrap process registry://docker.io/library/busybox tar://busybox.tar
 occystrap process tar://app.tar ocidir://images:app -f normalize-timestamps
-occystrap process tar://app.tar ocidir://images:app -f exclude:pattern=tmp --check
+occystrap process tar://app.tar ocidir://images:app -f exclude:pattern=tmp --check --ignore uncompressed-layer
 occystrap process registry://quay.io/acme/app:1 registry://localhost:5000/app:1 --all-platforms
 """
 
@@ -29,21 +32,18 @@ occystrap process registry://quay.io/acme/app:1 registry://localhost:5000/app:1 
     shell_complete=offering("filters", "{}"),
 )
 @click.option("--check", "checked", is_flag=True, help="Judge what is written by the rules of check, in the same pass.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["error", "warning"]),
-    help="With --check: the least severity that makes the exit code 1.  [default: error]",
-)
+@rule_options
 @pass_session
 @click.pass_context
 def process(
     context: click.Context,
     session: Session,
+    /,
     source: str,
     destination: str,
     filters: tuple[str, ...],
     checked: bool,
-    fail_on: str | None,
+    **judged_by: Any,
 ) -> None:
     """Take an image from SOURCE to DESTINATION, through filters in the order they are given.
 
@@ -54,10 +54,11 @@ def process(
     from occystrap_core.cli import process_report
     from occystrap_core.cli.job import run_job
 
-    if fail_on and not checked:
-        raise click.UsageError("--fail-on is about --check, which is not given.", context)
-    done = run_job(session, source, destination, filters, checked=checked)
+    judging = JudgedBy(**judged_by)
+    if judging.given and not checked:
+        raise click.UsageError(f"{judging.given} is about --check, which is not given.", context)
+    done = run_job(session, source, destination, filters, judging if checked else None)
     session.progress.close()
     process_report.tell(session, done)
-    if done.outcome.errors or (done.check and done.check.fails(fail_on or "error")):
+    if done.outcome.errors or (done.check and done.check.fails):
         context.exit(1)

@@ -68,6 +68,8 @@ class FoundDocument:
     no parent). `raw` is None where it could not be had; `trouble` is why a strict reader
     refuses it (missing, wrong digest or size, ambiguous JSON, a lying media type). `json` is a
     lenient reading: what most parsers would see, None where there is no JSON object at all.
+    `declared` is the media type that it goes by: that of its descriptor or, of a registry's root,
+    the one that the server sends with it; empty where nobody says one.
     """
 
     role: Role
@@ -76,6 +78,7 @@ class FoundDocument:
     raw: bytes | None
     trouble: OccystrapError | None
     json: Mapping[str, Any] | None
+    declared: str = ""
 
 
 @value
@@ -95,7 +98,8 @@ class LayerUnderCheck:
 
 @value
 class ImageUnderCheck:
-    """One manifest. `index` is the index entry's document it was listed in, if any."""
+    """One manifest. `parent` is the index it was listed in, if any. `left_out` is how many layers
+    it lists beyond those that are read."""
 
     where: Where
     manifest: FoundDocument
@@ -105,6 +109,7 @@ class ImageUnderCheck:
     is_artifact: bool
     attests: str
     parent: FoundDocument | None = None
+    left_out: int = 0
 
 
 @value
@@ -303,12 +308,18 @@ class CheckContext:
     """`targets` are the engines an image must work on, with the oldest version of each:
     ("docker", (20, 10)) …; empty where the user named none. `now` is the time of the run, in
     seconds since 1970. `has_blob` asks the source whether it has a blob, without reading it:
-    None where the source cannot tell."""
+    None where the source cannot tell; it never raises. `blob_size` asks how long a blob is, in the
+    same way; it is there only where layers are not going to be read."""
 
     targets: tuple[tuple[str, tuple[int, ...]], ...] = ()
     now: float = 0.0
     has_blob: HasBlob | None = None
+    blob_size: BlobSize | None = None
 
 
 class HasBlob(Protocol):
     def __call__(self, descriptor: Descriptor) -> bool | None: ...
+
+
+class BlobSize(Protocol):
+    def __call__(self, descriptor: Descriptor) -> int | None: ...

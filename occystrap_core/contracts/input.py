@@ -43,8 +43,9 @@ class Input(Protocol):
     A plugin never checks digests or sizes: the engine wraps every stream it returns.
     An input that has something to tell the user (other images that were not chosen) may have
     one more method, `notes() -> tuple[str, ...]`: sentences, shown as warnings.
-    One that can tell whether it has a blob without sending it may have `has_blob(descriptor) -> bool`,
-    which `check --fast` asks. For what refers to an image see contracts.referrers, for blobs
+    One that can tell whether it has a blob without sending it may have `has_blob(descriptor) -> bool`
+    and `blob_size(descriptor) -> int | None`, which `check --fast` asks.
+    For what refers to an image see contracts.referrers, for blobs
     that come before the documents contracts.arrival.
     """
 

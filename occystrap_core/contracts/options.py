@@ -58,7 +58,7 @@ def parse_options(schema: type[Schema], pairs: Pairs, owner: str, *, escaped: bo
     `escaped` values are those of `split_filter`, where a backslash takes the meaning from a comma.
     """
     names = keys_of(schema)
-    hints = get_type_hints(schema)
+    hints = get_type_hints(schema) if pairs else {}  # slow, and most runs have no options
     values: dict[str, Any] = {}
     for key, text in pairs:
         name = names.get(canonical(key))

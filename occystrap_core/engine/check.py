@@ -20,7 +20,7 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.contracts.specs import CheckSpec
-from occystrap_core.engine.found_documents import FoundImages, find_documents
+from occystrap_core.engine.found_documents import OUTSIDE, FoundImages, find_documents
 from occystrap_core.engine.said import Said
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.value import value
@@ -29,6 +29,10 @@ if TYPE_CHECKING:  # a check of documents does without all that reads layers
     from occystrap_core.engine.judged_layers import JudgedLayers
     from occystrap_core.engine.layer_scan import LayerScan
     from occystrap_core.engine.merged_view import MergedView
+
+MAX_FINDINGS = 500
+"""Of one rule and one severity, over all documents and layers: an index can list thousands of images that
+are broken in the same way."""
 
 Rule = tuple[CheckSpec, Callable[[CheckContext], Examination]]
 
@@ -65,6 +69,22 @@ class CheckOutcome:
     found: FoundImages
     images: tuple[CheckedImage, ...]
 
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What was not looked at for a reason outside of the image, and the reason."""
+        documents = (
+            f"the {document.role} {document.reference.get('digest') or document.where.manifest}: {document.trouble}"
+            for document in self.found.documents
+            if isinstance(document.trouble, OUTSIDE)
+        )
+        layers = (
+            f"layer {facts.layer.position + 1} of {checked.image.where.manifest}: {facts.damage}"
+            for checked in self.images
+            for facts in checked.facts
+            if isinstance(facts.damage, OUTSIDE)
+        )
+        return (*(str(error) for error in self.found.lacking), *documents, *layers)
+
 
 def check(request: CheckRequest) -> CheckOutcome:
     """Raises only what keeps the image from being looked at at all."""
@@ -83,6 +103,8 @@ class Judgement:
     failed: dict[str, str] = field(default_factory=dict)
     examinations: list[tuple[CheckSpec, Examination]] = field(default_factory=list)
     _layers: JudgedLayers | None = None
+    _counts: dict[tuple[str, Severity], int] = field(default_factory=dict)
+    _known: set[Finding] = field(default_factory=set)
 
     @property
     def layers(self) -> JudgedLayers:
@@ -103,6 +125,7 @@ class Judgement:
             for spec, examination in list(self.examinations):
                 self.guarded(spec, document.where, lambda: examination.document(document))  # noqa: B023
         images = tuple(self._image(image) for image in found.images)
+        self._say_how_many_more()
         return CheckOutcome(tuple(self.findings), found, images)
 
     def _start(self, spec: CheckSpec, start: Callable[[CheckContext], Examination]) -> Iterable[Remark]:
@@ -115,7 +138,7 @@ class Judgement:
         if self.request.fast or not any(spec.needs is not Needs.DOCUMENTS for spec, _ in self.examinations):
             return CheckedImage(image, (), None)
         facts, view = self.layers.read(image)
-        if not image.is_artifact and not image.attests and _is_whole(facts):
+        if not image.is_artifact and not image.attests and not image.left_out and _is_whole(facts):
             for spec, examination in list(self.examinations):
                 self.guarded(spec, image.where, lambda: examination.view(image, view))  # noqa: B023
         return CheckedImage(image, facts, view)
@@ -135,7 +158,24 @@ class Judgement:
             where = _completed(remark.where, place)
             places = tuple(_completed(each, where) for each in remark.places)
             severity = _severity(spec, remark, wanted)
-            self.findings.append(Finding(spec.name, severity, remark.message, where, spec.remedy, places))
+            self._keep(Finding(spec.name, severity, remark.message, where, spec.remedy, places))
+
+    def _keep(self, finding: Finding) -> None:
+        """What is listed several times is judged several times, and told once."""
+        if finding in self._known:
+            return
+        kind = (finding.check, finding.severity)
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if self._counts[kind] <= MAX_FINDINGS:
+            self._known.add(finding)
+            self.findings.append(finding)
+
+    def _say_how_many_more(self) -> None:
+        remedies = {spec.name: spec.remedy for spec, _ in self.request.rules}
+        for (rule, severity), count in self._counts.items():
+            if count > MAX_FINDINGS:
+                message = f"and {count - MAX_FINDINGS} more of these in other places"
+                self.findings.append(Finding(rule, severity, message, remediation=remedies[rule]))
 
     def fail(self, spec: CheckSpec, where: Where, error: str) -> None:
         if spec.name not in self.failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from occystrap_core.contracts.check import FoundDocument, ImageUnderCheck, LayerUnderCheck, Role
@@ -16,6 +16,7 @@ from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import (
+    AccessDenied,
     ContentError,
     DigestMismatch,
     InvalidDigest,
@@ -23,20 +24,33 @@ from occystrap_core.model.errors import (
     LimitExceeded,
     NotFound,
     OccystrapError,
+    TransferError,
+    attributed,
 )
 from occystrap_core.model.image import ATTESTED_DIGEST
 from occystrap_core.model.platform import Platform
 from occystrap_core.model.value import value
 
 MAX_LAYERS = 1024
+OUTSIDE = (TransferError, AccessDenied)
+"""What keeps something from being looked at and says nothing about it."""
+
+_MOST_UNREACHABLE = 10
+"""Documents that are asked for in vain, each as often as the settings say, before no more is asked for."""
+
+
+_OF_MANIFESTS = frozenset({"config", "layers", "fsLayers"})
+"""Fields that an index does not have."""
 
 
 @value
 class FoundImages:
-    """Every document from the root down, and the images that are to be checked."""
+    """Every document from the root down, and the images that are to be checked. `lacking` is what was
+    asked for and is not there: a platform."""
 
     documents: tuple[FoundDocument, ...]
     images: tuple[ImageUnderCheck, ...]
+    lacking: tuple[NotFound, ...] = ()
 
 
 class HasDocuments(Protocol):
@@ -48,7 +62,7 @@ class HasDocuments(Protocol):
 
 
 def find_documents(source: HasDocuments, selection: Selection) -> FoundImages:
-    """Raises only where there is no image to speak of: nothing at the source, or no such platform."""
+    """Raises only where there is no document to speak of: nothing at the source, or out of reach."""
     finder = _Finder(source, selection)
     try:
         root = source.root()
@@ -56,8 +70,10 @@ def find_documents(source: HasDocuments, selection: Selection) -> FoundImages:
         finder.documents.append(FoundDocument(Role.MANIFEST, Where(), {}, None, error, None))
     else:
         finder.manifest_or_index(root, {}, (), None)
+        if isinstance(finder.documents[0].trouble, OUTSIDE):
+            raise finder.documents[0].trouble
         _require_named_platform(finder.images, selection)
-    return FoundImages(tuple(finder.documents), tuple(finder.images))
+    return FoundImages(tuple(finder.documents), tuple(finder.images), tuple(finder.lacking))
 
 
 def _require_named_platform(images: list[ImageUnderCheck], selection: Selection) -> None:
@@ -76,6 +92,8 @@ class _Finder:
     selection: Selection
     documents: list[FoundDocument] = field(default_factory=list)
     images: list[ImageUnderCheck] = field(default_factory=list)
+    lacking: list[NotFound] = field(default_factory=list)
+    unreachable: list[OccystrapError] = field(default_factory=list)
 
     def manifest_or_index(
         self,
@@ -99,19 +117,29 @@ class _Finder:
         entries = index.json.get("manifests") if index.json else None
         listed = [entry if isinstance(entry, Mapping) else {} for entry in entries] if isinstance(entries, list) else []
         known: list[tuple[Descriptor, Mapping[str, Any]]] = []
+        seen: set[tuple[object, ...]] = set()
         for number, entry in enumerate(listed):
             try:
-                known.append((Descriptor.from_json(entry, f"entry {number}"), entry))
+                descriptor = Descriptor.from_json(entry, f"entry {number}")
             except ContentError as error:
                 where = Where(index=str(above[-1]), manifest=str(entry.get("digest", ""))[:80])
                 self.documents.append(FoundDocument(Role.MANIFEST, where, entry, None, error, None))
-        for descriptor, entry in self._wanted(known):
+                continue
+            if (key := _identity(descriptor)) not in seen:  # what is listed twice is found once
+                seen.add(key)
+                known.append((descriptor, entry))
+        is_sound = isinstance(entries, list) and _OF_MANIFESTS.isdisjoint(index.json or {})
+        for descriptor, entry in self._wanted(known, is_sound=is_sound):
+            if len(self.documents) > MAX_NODES:
+                self._refuse(entry, above, LimitExceeded(f"the index leads to more than {MAX_NODES} documents"))
+                return
             if self._may_descend(descriptor, entry, above):
                 self.manifest_or_index(descriptor, entry, above, index)
 
     def _wanted(
-        self, children: list[tuple[Descriptor, Mapping[str, Any]]]
+        self, children: list[tuple[Descriptor, Mapping[str, Any]]], *, is_sound: bool
     ) -> list[tuple[Descriptor, Mapping[str, Any]]]:
+        """Of an index that is not sound, rules say more than that it lacks a platform."""
         if self.selection.everything:
             return children
         named = [(child, child.platform) for child, _ in children if child.platform and child.platform.os]
@@ -119,24 +147,23 @@ class _Finder:
         chosen: list[Descriptor] = list(unnamed)
         for platform in self.selection.platforms:
             answers = best_answers(platform, named)
-            if not answers and not unnamed:
-                raise no_match(platform, [each for _, each in named if not each.is_unknown])
+            if is_sound and not answers and not unnamed:
+                self.lacking.append(no_match(platform, [each for _, each in named if not each.is_unknown]))
             chosen += answers[:1]
         return [(child, entry) for child, entry in children if any(child is each for each in chosen)]
 
     def _may_descend(self, descriptor: Descriptor, entry: Mapping[str, Any], above: tuple[Digest, ...]) -> bool:
-        trouble: OccystrapError | None = None
         if descriptor.digest in above:
-            trouble = InvalidImage(f"index {descriptor.digest.short} contains itself")
+            self._refuse(entry, above, InvalidImage(f"index {descriptor.digest.short} contains itself"))
         elif len(above) > MAX_DEPTH:
-            trouble = LimitExceeded(f"indexes are nested deeper than {MAX_DEPTH} levels")
-        elif len(self.documents) > MAX_NODES:
-            trouble = LimitExceeded(f"the index has more than {MAX_NODES} manifests")
-        if trouble is None:
+            self._refuse(entry, above, LimitExceeded(f"indexes are nested deeper than {MAX_DEPTH} levels"))
+        else:
             return True
-        where = Where(index=str(above[-1]), manifest=str(descriptor.digest))
-        self.documents.append(FoundDocument(Role.INDEX, where, entry, None, trouble, None))
         return False
+
+    def _refuse(self, entry: Mapping[str, Any], above: tuple[Digest, ...], trouble: OccystrapError) -> None:
+        where = Where(index=str(above[-1]), manifest=str(entry.get("digest", ""))[:80])
+        self.documents.append(FoundDocument(Role.INDEX, where, entry, None, trouble, None))
 
     def _image(self, manifest: FoundDocument, descriptor: Descriptor, parent: FoundDocument | None) -> ImageUnderCheck:
         assert manifest.json is not None
@@ -155,6 +182,7 @@ class _Finder:
             is_artifact=not has_tars and (str(config_type) not in media_types.CONFIGS or _lacks_rootfs(config)),
             attests=str(descriptor.annotations.get(ATTESTED_DIGEST, "")),
             parent=parent,
+            left_out=_left_out(manifest.json),
         )
 
     def _config(self, manifest: FoundDocument) -> FoundDocument | None:
@@ -171,11 +199,28 @@ class _Finder:
     def _document(
         self, descriptor: Descriptor, reference: Mapping[str, Any], role: Role, where: Where
     ) -> FoundDocument:
+        declared = descriptor.media_type
         try:
-            raw = self.source.document(descriptor)
-        except (ContentError, NotFound, LimitExceeded) as error:
-            return FoundDocument(role, where, reference, None, error, None)
-        return FoundDocument(role, where, reference, raw, _trouble(raw, descriptor, role), _lenient(raw))
+            raw = self._read(descriptor)
+        except (ContentError, NotFound, LimitExceeded, *OUTSIDE) as error:
+            return FoundDocument(role, where, reference, None, error, None, declared)
+        return FoundDocument(role, where, reference, raw, _trouble(raw, descriptor, role), _lenient(raw), declared)
+
+    def _read(self, descriptor: Descriptor) -> bytes:
+        """A source that failed for many documents is not asked for the others."""
+        if len(self.unreachable) >= _MOST_UNREACHABLE:
+            raise self.unreachable[-1]
+        try:
+            with attributed(""):  # a broken disk is no broken image
+                return self.source.document(descriptor)
+        except OUTSIDE as error:
+            self.unreachable.append(error)
+            raise
+
+
+def _identity(entry: Descriptor) -> tuple[object, ...]:
+    attests = entry.annotations.get(ATTESTED_DIGEST)
+    return entry.digest, entry.media_type, entry.size, str(entry.platform), str(attests)
 
 
 def _trouble(raw: bytes, descriptor: Descriptor, role: Role) -> OccystrapError | None:
@@ -210,7 +255,7 @@ def _as_index(found: FoundDocument, descriptor: Descriptor) -> FoundDocument:
             children_of(Document(found.raw, descriptor.media_type), "index")
         except ContentError as error:
             trouble = error
-    return FoundDocument(Role.INDEX, found.where, found.reference, found.raw, trouble, found.json)
+    return replace(found, role=Role.INDEX, trouble=trouble)
 
 
 def _layers(manifest: Mapping[str, Any], config: FoundDocument | None) -> tuple[LayerUnderCheck, ...]:
@@ -230,6 +275,12 @@ def _layers(manifest: Mapping[str, Any], config: FoundDocument | None) -> tuple[
         )
         for position, entry in enumerate(entries)
     )
+
+
+def _left_out(manifest: Mapping[str, Any]) -> int:
+    """How many layers the manifest lists beyond the limit."""
+    listed = manifest.get("layers")
+    return max(0, len(listed) - MAX_LAYERS) if isinstance(listed, list) else 0
 
 
 def _layer(position: int, entry: Mapping[str, Any], diff_id: object, command: str) -> LayerUnderCheck:

@@ -56,6 +56,7 @@ _Place = tuple[Digest, int]
 class Judging:
     rules: tuple[Rule, ...]
     context: CheckContext = CheckContext()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,8 +75,15 @@ class JudgedPass:
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        judging = self.judging
         request = CheckRequest(
-            self.source, self.judging.rules, _EVERYTHING, self.settings, self.progress, self.judging.context
+            self.source,
+            judging.rules,
+            _EVERYTHING,
+            self.settings,
+            self.progress,
+            judging.context,
+            severities=judging.severities,
         )
         self._judgement = Judgement(request, self._scan_of)
         self._judgement.begin()

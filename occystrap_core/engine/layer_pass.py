@@ -39,6 +39,7 @@ from occystrap_core.model.errors import attributed
 from occystrap_core.model.layer import LayerStats, SealedLayer
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import deflate, inflate, sniff
+from occystrap_core.streams.reading import reading
 from occystrap_core.streams.relay import relay
 from occystrap_core.streams.spool import Spool
 from occystrap_core.streams.verified import Measured, verified
@@ -59,6 +60,7 @@ class LayerPass:
     """The work on one planned layer, on the thread that calls `run`. `output` None only reads.
 
     `threads` is how many more may help: to compress, and, where there are any, to hash.
+    `in_turn` holds the blob back, checked already, until the layer may be worked on.
     """
 
     plan: LayerPlan
@@ -69,6 +71,7 @@ class LayerPass:
     tap: Tap
     threads: int
     beside: Beside | None = None
+    in_turn: Tap = iter
 
     def run(self) -> PassResult:
         steps = begin(self.filters, self.plan.layer, self.plan.image) if self.plan.layer.is_tar else ()
@@ -191,7 +194,9 @@ class LayerPass:
         descriptor = self.plan.layer.descriptor
         with attributed("source"):
             blob = self.tap(self.source.blob(descriptor))
-            yield from verified(blob, descriptor, "layer", threaded=threaded and self.threads > 1)
+            checked = verified(blob, descriptor, "layer", threaded=threaded and self.threads > 1)
+            with reading(self.in_turn(checked)) as passing:
+                yield from passing
 
     def _inflated(self, blob: Iterable[Chunk]) -> Generator[bytes, None, None]:
         """The uncompressed bytes, read and inflated on a thread that ends when this is closed."""

@@ -20,7 +20,15 @@ from occystrap_core.engine.said import Said
 from occystrap_core.engine.schedule import Stopped
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import USUAL_ALGORITHM, Digest, Hasher
-from occystrap_core.model.errors import CorruptStream, DigestMismatch, InvalidTar, LimitExceeded, OccystrapError
+from occystrap_core.model.errors import (
+    CorruptStream,
+    DigestMismatch,
+    InvalidTar,
+    LimitExceeded,
+    OccystrapError,
+    TransferError,
+    describe_os_error,
+)
 from occystrap_core.model.media_types import Compression
 from occystrap_core.streams.codec import StreamNotes, inflate, sniff
 from occystrap_core.streams.reading import reading
@@ -90,7 +98,11 @@ class LayerScan:
         descriptor = self.layer.descriptor
         if descriptor is None:
             return LayerFacts(self.layer)
-        return self._measured(self.tap(self.source.blob(descriptor)), descriptor)
+        return self._measured(self.tap(self._blob(descriptor)), descriptor)
+
+    def _blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
+        """Asked for with the first chunk, so that a source that has no such blob is heard like one that breaks off."""
+        yield from self.source.blob(descriptor)
 
     def _measured(self, chunks: Iterable[Chunk], expected: Descriptor | None) -> LayerFacts:
         algorithm = expected.digest.algorithm if expected else USUAL_ALGORITHM
@@ -104,6 +116,8 @@ class LayerScan:
             raise
         except OccystrapError as error:
             facts = _damaged(facts, error, Stage.BLOB)
+        except OSError as error:
+            facts = _damaged(facts, TransferError(describe_os_error(error)), Stage.BLOB)
         digest = Digest(algorithm, stored.hasher.hexdigest())
         return replace(facts, digest=digest, size=stored.size)
 

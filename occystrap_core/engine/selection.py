@@ -9,6 +9,8 @@ from occystrap_core.model.errors import NotFound
 from occystrap_core.model.platform import Platform
 from occystrap_core.model.value import value
 
+_MOST_NAMED = 30
+
 
 @value
 class Selection:
@@ -34,8 +36,10 @@ class Selection:
 
 
 def no_match(wanted: Selection | Platform, offered: Iterable[Platform]) -> NotFound:
-    names = ", ".join(sorted({str(platform) for platform in offered})) or "none"
-    return NotFound(f"no image for {wanted}", side="source", hint=f"it has {names}")
+    names = sorted({str(platform) for platform in offered})
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    hint = f"it has {', '.join(names[:_MOST_NAMED]) or 'none'}{more}"
+    return NotFound(f"no image for {wanted}", side="source", hint=hint)
 
 
 def best_answers(wanted: Platform, candidates: list[tuple[Descriptor, Platform]]) -> list[Descriptor]:

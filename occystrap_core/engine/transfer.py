@@ -68,6 +68,7 @@ class LayerTransfer:
             self._tap(plan, task),
             self.threads,
             self.beside,
+            self._in_turn(plan),
         )
         try:
             result = work.run()
@@ -80,14 +81,16 @@ class LayerTransfer:
 
     def _tap(self, plan: LayerPlan, task: Task) -> Tap:
         def tap(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-            tapped = self.stop.tap(chunks, task)
-            with reading(self.turns.fetched_ahead(tapped, plan.order, self.stop.require_running)) as passing:
+            with reading(self.stop.tap(chunks, task)) as passing:
                 head = next(passing, b"")
                 self._note_wrong_name(plan, sniff(bytes(head[:16])) or Compression.NONE)
                 yield head
                 yield from passing
 
         return tap
+
+    def _in_turn(self, plan: LayerPlan) -> Tap:
+        return lambda chunks: self.turns.fetched_ahead(chunks, plan.order, self.stop.require_running)
 
     def _note_wrong_name(self, plan: LayerPlan, found: Compression) -> None:
         """Such a layer is read for what it is, but other tools may believe its media type."""

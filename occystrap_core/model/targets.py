@@ -22,7 +22,7 @@ ENGINES = (
 """What rules know facts about."""
 
 _ALIASES = {"crio": "cri-o", "moby": "docker", "docker-engine": "docker"}
-_TARGET = re.compile(r"(?P<engine>[A-Za-z][A-Za-z0-9-]*)\s*>=\s*v?(?P<version>[0-9]{1,6}(?:\.[0-9]{1,6}){0,3})")
+_TARGET = r"(?P<engine>[A-Za-z][A-Za-z0-9-]*)\s*>=\s*v?(?P<version>[0-9]{1,6}(?:\.[0-9]{1,6}){0,3})"
 _HINT = 'write targets as ENGINE>=VERSION, with commas between them: "docker>=20.10,containerd>=1.7"'
 
 
@@ -51,7 +51,7 @@ def version_text(version: tuple[int, ...], engine: str = "") -> str:
 
 
 def _target(part: str) -> Target:
-    found = _TARGET.fullmatch(part)
+    found = re.fullmatch(_TARGET, part)
     if found is None:
         raise UsageError(f"{part[:100]!r} is not a target", hint=_HINT)
     engine = found["engine"].lower()

@@ -44,6 +44,9 @@ class LayoutInput:
     def has_blob(self, descriptor: Descriptor) -> bool:
         return self._layout.has_blob(descriptor)
 
+    def blob_size(self, descriptor: Descriptor) -> int:
+        return self._layout.blob_size(descriptor)
+
     def referrers(self, digest: Digest) -> Referrers:
         return self._layout.referrers(digest)
 

@@ -32,6 +32,7 @@ class RegistryInput:
         origin = (self.reference.registry.lower(), self.reference.repository)
         self.traits = InputTraits(origin=origin, platform=_platform(options, settings.platform), remote=True)
         self._root: tuple[Document, Descriptor] | None = None
+        self._blobs: dict[Digest, tuple[bool, int | None]] = {}
 
     @property
     def traffic(self) -> Traffic:
@@ -60,7 +61,10 @@ class RegistryInput:
             raise
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        return self.client.has_blob(descriptor.digest)
+        return self._told(descriptor.digest)[0]
+
+    def blob_size(self, descriptor: Descriptor) -> int | None:
+        return self._told(descriptor.digest)[1]
 
     def referrers(self, digest: Digest) -> Referrers:
         return self.client.referrers(digest)
@@ -70,6 +74,12 @@ class RegistryInput:
 
     def close(self) -> None:
         self.client.close()
+
+    def _told(self, digest: Digest) -> tuple[bool, int | None]:
+        """One question is enough to know whether a blob is there and how long it is."""
+        if digest not in self._blobs:
+            self._blobs[digest] = self.client.told_of_blob(digest)
+        return self._blobs[digest]
 
     def _fetched_root(self) -> tuple[Document, Descriptor]:
         if self._root is None:

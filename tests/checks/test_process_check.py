@@ -233,6 +233,44 @@ class TestTheCommand:
         assert done["check"]["errors"] == later["errors"]
         assert sorted(map(json.dumps, done["check"]["results"])) == sorted(map(json.dumps, later["results"]))
 
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            ("--ignore", "mtime-range", "--fail-on", "warning"),
+            ("--select", "mtime-range,diff-id"),
+            ("--severity", "mtime-range=error"),
+            ("--targets", "docker>=17.05", "--select", "oci-compat,layer-depth"),
+        ],
+        ids=lambda asked: asked[0],
+    )
+    def test_rules_are_chosen_as_for_check(self, asked: tuple[str, ...], on_command_line: Run, tmp_path: Path) -> None:
+        layout = f"ocidir://{tmp_path}/images:demo"
+        write = ("process", "sample://", layout, "--check", "-f", "normalize-timestamps:ts=4102444800", "-O", "json")
+        done, later = on_command_line(*write, *asked), on_command_line("check", layout, "-O", "json", *asked)
+        written, read = json.loads(done.out)["check"]["results"], json.loads(later.out)["results"]
+        assert sorted(map(json.dumps, written)) == sorted(map(json.dumps, read))
+        assert done.code == later.code
+
+    @pytest.mark.parametrize(
+        "asked",
+        [("--select", "x"), ("--ignore", "diff-id"), ("--severity", "diff-id=info"), ("--targets", "docker>=20.10")],
+    )
+    def test_what_is_about_check_wants_check(
+        self, asked: tuple[str, ...], on_command_line: Run, tmp_path: Path
+    ) -> None:
+        refused = on_command_line("process", "sample://", f"tar://{tmp_path}/b.tar", *asked)
+        assert refused.code == 2
+        assert f"{asked[0]} is about --check" in refused.err
+        assert not (tmp_path / "b.tar").exists()
+
+    def test_a_rule_that_nobody_knows_is_told_before_anything_is_written(
+        self, on_command_line: Run, tmp_path: Path
+    ) -> None:
+        refused = on_command_line("process", "sample://", f"tar://{tmp_path}/b.tar", "--check", "--select", "diffid")
+        assert refused.code == 2
+        assert "did you mean 'diff-id'?" in refused.err
+        assert not (tmp_path / "b.tar").exists()
+
     def test_without_check_nobody_judges(self, on_command_line: Run, tmp_path: Path) -> None:
         plain = json.loads(on_command_line("process", "sample://", f"tar://{tmp_path}/a.tar", "-O", "json").out)
         assert plain["check"] is None

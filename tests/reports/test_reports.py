@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from occystrap_core.contracts import (
     CheckSpec,
     Entry,
     Examination,
+    Finding,
     ImageUnderCheck,
     LayerExamination,
     LayerUnderCheck,
@@ -132,6 +134,29 @@ def test_junit_has_a_case_for_every_rule_and_fails_those_with_errors() -> None:
     assert "warning: about the image" in (cases["complaints"].findtext("system-out") or "")
     assert list(cases["content"]) == []
     assert root.find("testsuite").attrib["failures"] == "1"
+
+
+def test_junit_fails_what_the_exit_code_fails() -> None:
+    root = ElementTree.fromstring(render(replace(report(), fail_on="warning"), "junit"))
+    failure = root.find("testsuite/testcase[@name='complaints']/failure")
+    assert failure is not None and failure.get("message", "").startswith("about the image")
+    assert "an odd name" in (failure.text or "")
+    lenient = ElementTree.fromstring(render(replace(report().narrowed(is_no_error), fail_on="warning"), "junit"))
+    assert lenient.find("testsuite").attrib["failures"] == "1"
+
+
+def test_findings_at_one_place_have_fingerprints_of_their_own_in_sarif() -> None:
+    twice = report()
+    twice = replace(twice, outcome=replace(twice.outcome, findings=twice.findings * 2))
+    [run] = json.loads(render(twice, "sarif"))["runs"]
+    prints = [result["partialFingerprints"]["occystrap/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(prints)
+    [run] = json.loads(render(report(), "sarif"))["runs"]
+    assert [result["partialFingerprints"]["occystrap/v1"] for result in run["results"]] == prints[: len(prints) // 2]
+
+
+def is_no_error(finding: Finding) -> bool:
+    return finding.severity is not Severity.ERROR
 
 
 def test_github_annotations_escape_what_means_something_there() -> None:

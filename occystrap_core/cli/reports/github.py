@@ -13,6 +13,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 def render(report: CheckReport) -> str:
     several = len(report.outcome.images) > 1
     lines = [_command(report, finding, several) for finding in report.findings]
+    lines += [f"::error title=not checked::{_data(f'{report.source}: {what}')}" for what in report.unchecked]
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     lines.append(f"Checked {_data(report.source)}: {errors} error(s), {warnings} warning(s)")
     return "\n".join(lines)

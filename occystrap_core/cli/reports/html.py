@@ -29,8 +29,14 @@ def render(report: CheckReport) -> str:
 def _header(report: CheckReport) -> Iterator[str]:
     verdict = "bad" if report.count(Severity.ERROR) else "fair" if report.count(Severity.WARNING) else "good"
     yield f'<header class="{verdict}"><p class="source">{text(report.source)}</p>'
-    yield f"<h1>This image {_VERDICTS[verdict]}.</h1>"
-    yield f'<p class="counts">{"".join(badges(report.findings, every=True))}</p></header>'
+    unknown = verdict == "good" and report.unchecked
+    yield f"<h1>This image {'could not be checked' if unknown else _VERDICTS[verdict]}.</h1>"
+    yield f'<p class="counts">{"".join(badges(report.findings, every=True))}</p>'
+    if report.unchecked:
+        yield "<p><strong>Not everything could be checked:</strong></p><ul>"
+        yield from (f"<li>{text(what)}</li>" for what in report.unchecked)
+        yield "</ul>"
+    yield "</header>"
 
 
 def _contents(report: CheckReport) -> Iterator[str]:

@@ -30,6 +30,7 @@ def results(report: CheckReport) -> dict[str, Any]:
     return {
         "errors": report.count(Severity.ERROR),
         "warnings": report.count(Severity.WARNING),
+        "unchecked": list(report.unchecked),
         "results": [_result(report, finding) for finding in report.findings],
     }
 

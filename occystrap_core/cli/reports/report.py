@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 @value
 class CheckReport:
-    """`source` is the URI as it may be shown; `rules` are those that were asked, by id."""
+    """`source` is the URI as it may be shown; `rules` are those that were asked, by id. `unchecked` is
+    what could not be looked at, and why; `fail_on` is the least severity that is a failure."""
 
     source: str
     name: ImageName
     fast: bool
     outcome: CheckOutcome
     rules: Mapping[str, CheckSpec]
+    unchecked: tuple[str, ...] = ()
+    fail_on: str = "error"
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -33,11 +36,13 @@ class CheckReport:
     def mode(self) -> str:
         return "fast" if self.fast else "full"
 
-    def fails(self, level: str) -> bool:
-        """Whether anything was found that is as severe as `level`, or more."""
+    @property
+    def fails(self) -> bool:
+        return any(map(self.is_failure, self.findings))
+
+    def is_failure(self, finding: Finding) -> bool:
         levels = list(Severity)
-        counted = levels[: levels.index(Severity(level)) + 1]
-        return any(finding.severity in counted for finding in self.findings)
+        return levels.index(finding.severity) <= levels.index(Severity(self.fail_on))
 
     def narrowed(self, wanted: Callable[[Finding], bool]) -> CheckReport:
         outcome = replace(self.outcome, findings=tuple(filter(wanted, self.findings)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from occystrap_core._version import VERSION
@@ -25,10 +27,25 @@ def render(report: CheckReport) -> str:
         "version": VERSION,
         "rules": [_rule(spec) for spec in rules],
     }
-    results = [_result(report, finding, index[finding.check]) for finding in report.findings]
+    prints = _fingerprints(report)
+    results = [
+        _result(report, finding, index[finding.check], told)
+        for finding, told in zip(report.findings, prints, strict=True)
+    ]
     about = {"source": report.source, "mode": report.mode}
-    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints", "properties": about}
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [_invocation(report)],
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+        "properties": about,
+    }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _invocation(report: CheckReport) -> dict[str, Any]:
+    told = [{"level": "error", "message": {"text": f"not checked: {what}"}} for what in report.unchecked]
+    return {"executionSuccessful": not told, "toolExecutionNotifications": told}
 
 
 def _rule(spec: CheckSpec) -> dict[str, Any]:
@@ -41,7 +58,7 @@ def _rule(spec: CheckSpec) -> dict[str, Any]:
     }
 
 
-def _result(report: CheckReport, finding: Finding, rule: int) -> dict[str, Any]:
+def _result(report: CheckReport, finding: Finding, rule: int, fingerprint: str) -> dict[str, Any]:
     where = finding.where
     names = [("manifest", where.manifest), ("entry", where.entry)]
     if where.layer is not None:
@@ -58,7 +75,7 @@ def _result(report: CheckReport, finding: Finding, rule: int) -> dict[str, Any]:
         **_weight(finding, report.rules[finding.check]),
         "message": {"text": finding.message},
         "locations": [location],
-        "partialFingerprints": {"occystrap/v1": _fingerprint(finding)},
+        "partialFingerprints": {"occystrap/v1": fingerprint},
     }
 
 
@@ -69,9 +86,17 @@ def _weight(finding: Finding, rule: CheckSpec) -> dict[str, str]:
     return {"level": _LEVELS[finding.severity]}
 
 
-def _fingerprint(finding: Finding) -> str:
-    """What stays the same while the image is rebuilt: the rule, the layer and the path."""
-    return f"{finding.check}:{finding.where.layer}:{finding.where.entry}"
+def _fingerprints(report: CheckReport) -> Iterator[str]:
+    """What stays the same while the image is rebuilt: the rule, the platform, the layer, the path and, where
+    that is one for several findings, the how manyth it is."""
+    platforms = {each.image.where.manifest: each.image.platform for each in report.outcome.images}
+    several, seen = len(platforms) > 1, Counter[str]()
+    for finding in report.findings:
+        where = finding.where
+        platform = f"{platforms.get(where.manifest)}:" if several else ""
+        place = f"{finding.check}:{platform}{where.layer}:{where.entry}"
+        seen[place] += 1
+        yield place if seen[place] == 1 else f"{place}:{seen[place]}"
 
 
 def _path(source: str) -> str:

@@ -18,6 +18,8 @@ def render(report: CheckReport) -> str:
             lines += [title, *(_line(finding, several) for finding in found), ""]
     mode = "fast (metadata only)" if report.fast else "full"
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
+    if report.unchecked:
+        lines += [*(safe(f"Not checked: {what}") for what in report.unchecked), ""]
     return "\n".join([*lines, f"Check complete ({mode}): {errors} error(s), {warnings} warning(s)"])
 
 

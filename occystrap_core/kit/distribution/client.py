@@ -15,7 +15,7 @@ from occystrap_core.kit.distribution.auth import Login
 from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.credentials import Credentials, stored_credentials
 from occystrap_core.kit.distribution.failures import Transient
-from occystrap_core.kit.distribution.http import HttpClient, Response, read_capped
+from occystrap_core.kit.distribution.http import HttpClient, Response
 from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, identified
 from occystrap_core.kit.distribution.origin import registry_origin
 from occystrap_core.kit.distribution.retry import RetryPolicy, Traffic, rate_limit_of
@@ -77,9 +77,9 @@ class RegistryClient:
         Raises DigestMismatch where the bytes are not those that the digest, or the registry's
         own Docker-Content-Digest, names.
         """
-        with self._session.asking(self._manifest_ask("GET", wanted)) as response:
-            raw = read_capped(response, MAX_BYTES, f"the manifest {wanted} of {self.reference.familiar}")
-            return identified(raw, response.headers, wanted)
+        what = f"the manifest {wanted} of {self.reference.familiar}"
+        headers, raw = self._session.whole(self._manifest_ask("GET", wanted), MAX_BYTES, what)
+        return identified(raw, headers, wanted)
 
     def manifest_digest(self, wanted: str) -> Digest | None:
         """What the registry says it has under a tag or digest, without reading it."""
@@ -124,16 +124,19 @@ class RegistryClient:
             yield from Download(self._session, self._blob_ask("GET", digest), size).chunks()
 
     def blob_bytes(self, digest: Digest, limit: int = MAX_BYTES) -> bytes:
-        with self._session.asking(self._blob_ask("GET", digest)) as response:
-            return read_capped(response, limit, f"{digest} of {self.reference.familiar}")
+        return self._session.whole(self._blob_ask("GET", digest), limit, f"{digest} of {self.reference.familiar}")[1]
 
     def blob_size(self, digest: Digest) -> int | None:
         """The size of a blob that the repository has; None where it has none, or does not tell."""
+        return self.told_of_blob(digest)[1]
+
+    def told_of_blob(self, digest: Digest) -> tuple[bool, int | None]:
+        """Whether the repository has a blob, and how long it is, where that is told."""
         try:
             with self._session.asking(self._blob_ask("HEAD", digest)) as response:
-                return _told_size(response)
+                return True, _told_size(response)
         except NotFound:
-            return None
+            return False, None
 
     def has_blob(self, digest: Digest, size: int | None = None) -> bool:
         """Whether the repository has a blob, and of this size, where `size` is given and a size is told."""

@@ -82,6 +82,16 @@ class Session:
         finally:
             response.close()
 
+    def whole(self, ask: Ask, limit: int, what: str) -> tuple[Mapping[str, str], bytes]:
+        """The headers of the answer and its body, which `what` names; one that breaks off is asked for again."""
+        attempts = self.policy.begin()
+        while True:
+            try:
+                with self.trying(ask) as response:
+                    return response.headers, read_capped(response, limit, what)
+            except Transient as error:
+                attempts.failed(error)
+
     def persist(self, act: Callable[[], None], is_done: Callable[[], bool]) -> None:
         """`act` until it succeeds; a failure after which `is_done` says yes was none."""
         attempts = self.policy.begin()

@@ -63,9 +63,12 @@ class Layout:
     def has_blob(self, descriptor: Descriptor) -> bool:
         try:
             self.folder.size(blob_file(descriptor.digest))
-        except NotFound:
+        except (NotFound, InvalidImage):  # the latter is no file
             return False
         return True
+
+    def blob_size(self, descriptor: Descriptor) -> int:
+        return self.folder.size(blob_file(descriptor.digest))
 
     def referrers(self, digest: Digest) -> Referrers:
         from occystrap_core.kit.oci_layout.referrers import referrers_among

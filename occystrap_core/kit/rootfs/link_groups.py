@@ -30,7 +30,7 @@ class _Borrowed:
     """A file of a lower layer that hard links lead to: by which names there, and what it is called here."""
 
     lower: Path
-    inode: int
+    status: os.stat_result
     targets: list[bytes] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)
 
@@ -39,10 +39,11 @@ def borrow(layer: Path, report: LayerReport, below: Sequence[Path]) -> None:
     """Bring the files into `layer` that its hard links lead to in those `below`, with every name they have."""
     for target in report.needed:
         _file_below(below, target)
+    known: dict[Path, dict[int, list[bytes]]] = {}
     for borrowed in _borrowed(layer, report, below):
         if not borrowed.names:
             continue
-        others = list(_other_names(layer, borrowed, below))
+        others = list(_other_names(layer, borrowed, below, known))
         for name in others:
             report.implied.extend(make_directories(layer, name.rpartition(b"/")[0]))
         _copy_from(borrowed, layer, [*borrowed.names, *others])
@@ -68,20 +69,20 @@ def part_from_hidden(stack: Sequence[Path], layer: Path) -> None:
 def _borrowed(layer: Path, report: LayerReport, below: Sequence[Path]) -> list[_Borrowed]:
     found: dict[tuple[Path, int], _Borrowed] = {}
     for inode, (target, *names) in report.borrowed.items():
-        lower, file = _file_below(below, target)
-        borrowed = found.setdefault((lower, file), _Borrowed(lower, file))
+        lower, status = _file_below(below, target)
+        borrowed = found.setdefault((lower, status.st_ino), _Borrowed(lower, status))
         borrowed.targets.append(target)
         borrowed.names += (name for name in (target, *names) if _inode(layer, name) == inode)
     return list(found.values())
 
 
-def _file_below(below: Sequence[Path], target: bytes) -> tuple[Path, int]:
-    """The layer that has the file of this name, and the file's inode."""
+def _file_below(below: Sequence[Path], target: bytes) -> tuple[Path, os.stat_result]:
+    """The layer that has the file of this name, and what there is to know of it."""
     lower = visible(below, target)
     status = None if lower is None else status_of(lower, target)
     if lower is None or status is None or stat.S_ISDIR(status.st_mode):
         raise InvalidImage(f"a hard link leads to {shown(target)}, which is no file that the image has by then")
-    return lower, status.st_ino
+    return lower, status
 
 
 def _inode(layer: Path, name: bytes) -> int | None:
@@ -89,9 +90,17 @@ def _inode(layer: Path, name: bytes) -> int | None:
     return None if status is None else status.st_ino
 
 
-def _other_names(layer: Path, borrowed: _Borrowed, below: Sequence[Path]) -> Iterator[bytes]:
-    for name in _linked_names(borrowed.lower, borrowed.inode).get(borrowed.inode, ()):
-        if visible(below, name) == borrowed.lower and not hides(layer, name) and status_of(layer, name) is None:
+def _other_names(
+    layer: Path, borrowed: _Borrowed, below: Sequence[Path], known: dict[Path, dict[int, list[bytes]]]
+) -> Iterator[bytes]:
+    """Those in its layer that are to be seen. A layer is looked through once, for all its files."""
+    lower = borrowed.lower
+    if borrowed.status.st_nlink == 1:
+        return
+    if lower not in known:
+        known[lower] = _linked_names(lower)
+    for name in known[lower][borrowed.status.st_ino]:
+        if visible(below, name) == lower and not hides(layer, name) and status_of(layer, name) is None:
             yield name
 
 
@@ -114,19 +123,19 @@ def _link_all(layer: Path, names: Sequence[bytes]) -> None:
             os.link(name, its_name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
 
 
-def _linked_names(layer: Path, inode: int | None = None) -> dict[int, list[bytes]]:
-    """The names of the files that have several, by their inodes; of one file alone if it is given."""
+def _linked_names(layer: Path) -> dict[int, list[bytes]]:
+    """The names of the files that have several, by their inodes."""
     found: dict[int, list[bytes]] = {}
     here = os.open(layer, _BELOW)
     try:
-        levels = [(b"", _look(here, b"", inode, found))]
+        levels = [(b"", _look(here, b"", found))]
         while levels:
             path, below = levels[-1]
             if below:
                 name = below.pop()
                 path = path + name + b"/"
                 here = _stepped(here, os.open(name, _BELOW, dir_fd=here))
-                levels.append((path, _look(here, path, inode, found)))
+                levels.append((path, _look(here, path, found)))
             else:
                 levels.pop()
                 here = _stepped(here, os.open("..", _BELOW, dir_fd=here))
@@ -135,7 +144,7 @@ def _linked_names(layer: Path, inode: int | None = None) -> dict[int, list[bytes
     return found
 
 
-def _look(here: int, path: bytes, inode: int | None, found: dict[int, list[bytes]]) -> list[bytes]:
+def _look(here: int, path: bytes, found: dict[int, list[bytes]]) -> list[bytes]:
     """Note the files of several names; the directories that are left to enter."""
     below = []
     with os.scandir(here) as entries:
@@ -143,10 +152,8 @@ def _look(here: int, path: bytes, inode: int | None, found: dict[int, list[bytes
             name = os.fsencode(entry.name)
             if entry.is_dir(follow_symlinks=False):
                 below.append(name)
-            elif inode is None or entry.inode() == inode:
-                status = entry.stat(follow_symlinks=False)
-                if status.st_nlink > 1:
-                    found.setdefault(status.st_ino, []).append(path + name)
+            elif (status := entry.stat(follow_symlinks=False)).st_nlink > 1:
+                found.setdefault(status.st_ino, []).append(path + name)
     return below
 
 

@@ -84,7 +84,8 @@ class Workplace:
             self._owner = -1
 
     def _make_parents(self) -> None:
-        for parent in reversed(self.target.parents):
+        missing = [parent for parent in self.target.parents if not parent.exists()]
+        for parent in reversed(missing):
             with suppress(FileExistsError):
                 parent.mkdir()
                 self._parents.append(parent)
