@@ -20,7 +20,7 @@ from occystrap_core.streams.codec.source import Source
 from occystrap_core.streams.reading import reading
 
 _PIECE = 512 << 10
-_PART = 64 << 10  # what follows a member's end is copied, so a stream of tiny members must not find much there
+_PART = 128 << 10  # what follows a member's end is copied, so a stream of tiny members must not find much there
 _MAGIC = b"\x1f\x8b\x08"
 _HEADER_CHECKSUM, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16
 _LONGEST_TEXT = 512  # Go reads no longer one
