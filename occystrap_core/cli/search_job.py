@@ -10,8 +10,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from occystrap_core.cli.inspecting import Inspected, inspecting
-from occystrap_core.cli.rendering import safe, without_credentials, write_json_list
+from occystrap_core.cli.rendering import complain, safe, without_credentials, write_json_list
 from occystrap_core.cli.session import Session
 from occystrap_core.contracts.filter import FilterContext
 from occystrap_core.contracts.progress import Progress, Silent
@@ -22,6 +24,7 @@ from occystrap_core.model.errors import OptionError
 from occystrap_core.model.image import Image
 from occystrap_core.streams.heap import keep_freed_pages
 
+FAILED = 3
 VERSION = 1
 """The version of the JSON shape. Keys are added, never renamed."""
 
@@ -53,7 +56,7 @@ def run_search(session: Session, asked: Asked) -> None:
     """Everything that was asked for is checked before the source is opened."""
     names, inside = asked.names(), asked.inside()
     keep_freed_pages()
-    with inspecting(session, asked.source) as inspected:
+    with inspecting(session, asked.source, tolerant=True) as inspected:
         for image in inspected.images:
             _warn_of_other_layers(session, image)
         endless = asked.regex or inside is not None
@@ -62,10 +65,20 @@ def run_search(session: Session, asked: Asked) -> None:
             _write_json(session, asked, inspected, request)
         else:
             _tell(session, asked, inspected, request)
+    _complain_of_the_broken(inspected)
+
+
+def _complain_of_the_broken(inspected: Inspected) -> None:
+    """After what the others had: the run has failed all the same."""
+    broken = [each for each in inspected.wanted if not isinstance(each, Image)]
+    for each in broken:
+        complain("Error", f"the image for {each.descriptor.platform or 'no platform'}: {each.error}")
+    if broken:
+        raise click.exceptions.Exit(FAILED)
 
 
 def _tell(session: Session, asked: Asked, inspected: Inspected, request: SearchRequest) -> None:
-    several = len(inspected.images) > 1
+    several = len(inspected.wanted) > 1
     label = _label(session, inspected)
     for number, image in enumerate(inspected.images):
         if several and not asked.script_friendly:

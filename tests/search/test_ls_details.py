@@ -109,7 +109,7 @@ class TestDetails:
         assert [entry["mtime"] for entry in entries(run, source).values()] == [2**63 - 1, 1 - 2**63]
 
     def test_devices_without_end_are_refused(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("occystrap_core.engine.entry_details.MOST_DEVICES", 2)
+        monkeypatch.setattr("occystrap_core.engine.budget.MOST_DEVICES", 2)
         ran = run("ls", source_of(tmp_path, layer_tar(*(device(f"d{number}", 1, 3) for number in range(3)))))
         assert (ran.code, ran.out) == (3, "")
         assert "more than 2 devices" in ran.err
@@ -117,7 +117,7 @@ class TestDetails:
     def test_the_same_attributes_on_every_file_count_once(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("occystrap_core.engine.entry_details.MOST_ATTRIBUTES", 1000)
+        monkeypatch.setattr("occystrap_core.engine.budget.MOST_ATTRIBUTES", 1000)
         label = {"security.selinux": b"system_u:object_r:bin_t:s0"}
         files = [file(f"f{number}", "", xattrs=label) for number in range(100)]
         assert run("ls", source_of(tmp_path, layer_tar(*files))).code == 0
@@ -125,7 +125,7 @@ class TestDetails:
     def test_attributes_without_end_are_refused(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("occystrap_core.engine.entry_details.MOST_ATTRIBUTES", 1000)
+        monkeypatch.setattr("occystrap_core.engine.budget.MOST_ATTRIBUTES", 1000)
         files = [file(f"f{number}", "", xattrs={"user.x": b"%d" % number * 200}) for number in range(9)]
         ran = run("ls", source_of(tmp_path, layer_tar(*files)))
         assert (ran.code, ran.out) == (3, "")

@@ -245,3 +245,15 @@ def test_the_previous_tool_says_the_same_of_an_archive(
     told, deleted, end = ran.out.partition("Deleted by later layers:\n")
     assert told + end.partition("\n\n")[2] == before.stdout.decode()
     assert not (deleted and "--script-friendly" in arguments)
+
+
+def test_a_broken_image_of_several_hides_no_other(run: Run, tmp_path: Path) -> None:
+    images = [build_image([layer_tar(file("etc/x", os_arch))], platform=Platform("linux", os_arch)) for os_arch in "ab"]
+    source = write_layout(tmp_path / "index", build_index(images))
+    (tmp_path / "index/blobs/sha256" / images[0].root.digest.hex).unlink()
+    for told in ((), ("-O", "json"), ("--script-friendly",)):
+        ran = run("search", source, "x", "--all-platforms", *told)
+        assert ran.code == 3
+        assert images[1].layers[0].descriptor.digest.hex in ran.out
+        assert ran.err.startswith("Error: the image for linux/a: source: ")
+    assert run("search", source, "x", "--platform", "linux/b").code == 0
