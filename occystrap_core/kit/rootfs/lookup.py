@@ -27,8 +27,15 @@ def beside(layer: Path, path: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def status_of(layer: Path, path: bytes) -> os.stat_result | None:
-    with suppress(FileNotFoundError), beside(layer, path) as (directory, name):
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    above, _, name = path.rpartition(b"/")
+    directory = opened(layer, above)
+    if directory is None:
+        return None
+    try:
+        with suppress(FileNotFoundError):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    finally:
+        os.close(directory)
     return None
 
 
