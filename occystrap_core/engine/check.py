@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from occystrap_core.contracts.check import (
@@ -98,7 +98,7 @@ class Judgement:
     """`read_before` gives the scan of a layer whose blob needs no reading any more."""
 
     request: CheckRequest
-    read_before: Callable[[LayerUnderCheck], LayerScan | None] = lambda layer: None
+    read_before: Callable[[LayerUnderCheck], LayerScan | None] | None = None
     findings: list[Finding] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     examinations: list[tuple[CheckSpec, Examination]] = field(default_factory=list)
@@ -138,10 +138,12 @@ class Judgement:
         if self.request.fast or not any(spec.needs is not Needs.DOCUMENTS for spec, _ in self.examinations):
             return CheckedImage(image, (), None)
         facts, view = self.layers.read(image)
-        if not image.is_artifact and not image.attests and not image.left_out and _is_whole(facts):
+        if view and not image.is_artifact and not image.attests and not image.left_out and _is_whole(facts):
             for spec, examination in list(self.examinations):
                 self.guarded(spec, image.where, lambda: examination.view(image, view))  # noqa: B023
-        return CheckedImage(image, facts, view)
+        if view and self.layers.keeps(view):
+            return CheckedImage(image, facts, view)
+        return CheckedImage(image, tuple(replace(each, listing=None) for each in facts), None)
 
     def guarded(self, spec: CheckSpec, where: Where, question: Callable[[], Iterable[Remark]]) -> None:
         """A rule is foreign code: that it crashes is a finding, and it is not asked again."""

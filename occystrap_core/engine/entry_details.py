@@ -6,12 +6,8 @@ from array import array
 from collections.abc import Mapping
 
 from occystrap_core.contracts.entry import BLOCK_DEVICE, CHAR_DEVICE, Entry
-from occystrap_core.model.errors import LimitExceeded
+from occystrap_core.engine.budget import Budget
 
-MOST_ATTRIBUTES = 128 << 20
-"""How many bytes the different sets of extended attributes of one layer may take together, with what each costs."""
-
-MOST_DEVICES = 100_000
 _COST = 400
 
 _NONE: Mapping[str, bytes] = {}
@@ -21,22 +17,21 @@ Attributes = tuple[tuple[str, bytes], ...]
 
 class EntryDetails:
     """Those of one layer, by the number of the entry: twelve bytes each, and every set of
-    attributes once."""
+    attributes once. Those of one image share a `budget`."""
 
-    __slots__ = ("_attribute_bytes", "_attributes", "_attributes_of", "_devices", "_known", "_times")
+    __slots__ = ("_attributes", "_attributes_of", "_budget", "_devices", "_known", "_times")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._times = array("q")
         self._devices: dict[int, tuple[int, int]] = {}
         self._attributes: list[Mapping[str, bytes]] = [_NONE]
         self._attributes_of = array("I")
         self._known: dict[Attributes, int] = {(): 0}
-        self._attribute_bytes = 0
 
     def add(self, entry: Entry) -> None:
         if entry.kind == CHAR_DEVICE or entry.kind == BLOCK_DEVICE:
-            if len(self._devices) == MOST_DEVICES:
-                raise LimitExceeded(f"the layer has more than {MOST_DEVICES} devices")
+            self._budget.claim_device()
             self._devices[len(self._times)] = entry.device
         self._times.append(int(entry.mtime // 1))
         xattrs = entry.xattrs
@@ -56,9 +51,7 @@ class EntryDetails:
         key = tuple(xattrs.items())
         if (known := self._known.get(key)) is not None:
             return known
-        self._attribute_bytes += _COST + sum(len(name) + len(value) for name, value in key)
-        if self._attribute_bytes > MOST_ATTRIBUTES:
-            raise LimitExceeded(f"the extended attributes in the layer take more than {MOST_ATTRIBUTES} bytes")
+        self._budget.claim_attributes(_COST + sum(len(name) + len(value) for name, value in key))
         self._attributes.append(dict(key))
         self._known[key] = len(self._attributes) - 1
         return self._known[key]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import Entry
+from occystrap_core.engine.budget import MOST_NAMES, Budget
 from occystrap_core.engine.packed_paths import PackedPaths
 from occystrap_core.model.errors import LimitExceeded
 from occystrap_core.model.repeats import repeats
@@ -16,19 +17,8 @@ from occystrap_core.model.shown import shown
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
-MOST_NAMES = 256 << 20
-"""How many bytes the names of one layer may take together."""
-
 LONGEST_PATH = 4096
 """No system opens a longer one."""
-
-MOST_NESTING = 16_000_000
-"""How many directories the paths of one layer may name together, each row of entries counted anew."""
-
-MOST_WHITEOUTS = 1_000_000
-
-MOST_OPAQUE = 100_000
-"""How many directories one layer may empty."""
 
 _AUFS = b".wh..wh."
 _NUL = b"\0"
@@ -44,14 +34,19 @@ class LayerRecords:
 
     Implements contracts.check.Listing. `keys` are hashes of the paths and `kinds` their kinds, by
     number. `contents` are the small files that rules asked for; `mode` is that of the last entry.
+    Records of one image share a `budget`.
     """
 
     __slots__ = (
+        "_budget",
+        "_claimed",
         "_ends",
         "_folder",
         "_known_fields",
         "_names",
+        "_names_until",
         "_nesting",
+        "_nesting_until",
         "_owner_list",
         "_owner_of",
         "_owners",
@@ -66,8 +61,11 @@ class LayerRecords:
         "whiteouts",
     )
 
-    def __init__(self, layer: int) -> None:
+    def __init__(self, layer: int, budget: Budget | None = None) -> None:
         self.layer = layer
+        self._budget = budget or Budget()
+        self._claimed = (0, 0, 0)
+        self._names_until = self._nesting_until = 0
         self.whiteouts = PackedPaths()
         self.opaque: list[tuple[bytes, int]] = []
         self.contents: dict[bytes, bytes] = {}
@@ -105,9 +103,11 @@ class LayerRecords:
             raise LimitExceeded(f"a path in the layer is longer than {LONGEST_PATH} bytes: {shown(path[:60])}…")
         names += path + _NUL
         if kind == b"1" or kind == b"2":
-            names += entry.linkname + _NUL
-        if len(names) > MOST_NAMES:
-            raise LimitExceeded(f"the names in the layer take more than {MOST_NAMES} bytes")
+            target = entry.linkname
+            names += target + _NUL
+            self._nesting += (target.count(b"/") + 1) * len(target)
+        if len(names) > self._names_until or self._nesting > self._nesting_until:
+            self._claim()
         self._ends.append(len(names))
         self.kinds += kind
         self.keys.append(hash(path))
@@ -119,9 +119,20 @@ class LayerRecords:
         if folder != self._folder:
             self._folder = folder
             self._row_starts.append(len(self._ends) - 1)
-            self._nesting += folder.count(b"/") + 1
-            if self._nesting > MOST_NESTING:
-                raise LimitExceeded(f"the paths in the layer name more than {MOST_NESTING} directories")
+            self._nesting += (folder.count(b"/") + 1) * len(folder)
+
+    def claim_from(self, budget: Budget) -> None:
+        """All that these records take, from another budget, or once more for another layer."""
+        budget.claim(*self._taken())
+
+    def _claim(self) -> None:
+        taken, before = self._taken(), self._claimed
+        steps = self._budget.claim(taken[0] - before[0], taken[1] - before[1], taken[2] - before[2])
+        self._claimed = taken
+        self._names_until, self._nesting_until = taken[0] + steps[0], taken[2] + steps[1]
+
+    def _taken(self) -> tuple[int, int, int]:
+        return len(self._names), len(self._ends), self._nesting
 
     def _owner(self, entry: Entry) -> tuple[int, int]:
         owner = (entry.mode, entry.uid, entry.gid)
@@ -138,13 +149,12 @@ class LayerRecords:
             raise LimitExceeded(f"a path in the layer is longer than {LONGEST_PATH} bytes: {shown(folder[:60])}…")
         if name == OPAQUE:
             self.opaque.append((folder, len(self)))
-            if len(self.opaque) > MOST_OPAQUE:
-                raise LimitExceeded(f"the layer has more than {MOST_OPAQUE} opaque markers")
+            self._budget.claim_opaque()
         elif not name.startswith(_AUFS) and len(name) > len(WHITEOUT):
             target = name[len(WHITEOUT) :]
-            self.whiteouts.append(folder + b"/" + target if folder else target)
-            if len(self.whiteouts) > MOST_WHITEOUTS:
-                raise LimitExceeded(f"the layer has more than {MOST_WHITEOUTS} whiteouts")
+            path = folder + b"/" + target if folder else target
+            self.whiteouts.append(path)
+            self._budget.claim_whiteout(path)
 
     def path(self, number: int) -> bytes:
         return self._text(number).partition(_NUL)[0]

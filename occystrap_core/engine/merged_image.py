@@ -9,6 +9,7 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.at_a_time import layers_read_at_a_time
+from occystrap_core.engine.budget import Budget
 from occystrap_core.engine.entry_details import EntryDetails
 from occystrap_core.engine.layer_reading import LayerReading, remember
 from occystrap_core.engine.layer_records import LayerRecords
@@ -22,8 +23,9 @@ def read_merged(
     source: Input, image: Image, settings: Settings, progress: Progress
 ) -> tuple[MergedView, list[EntryDetails]]:
     """The merged view, and the details of each layer's entries by their numbers there."""
-    records = [LayerRecords(layer.position) for layer in image.layers]
-    details = [EntryDetails() for _ in image.layers]
+    budget = Budget()
+    records = [LayerRecords(layer.position, budget) for layer in image.layers]
+    details = [EntryDetails(budget) for _ in image.layers]
     stop = Stop(source)
     jobs = [
         _Job(source, layer, records[layer.position], details[layer.position], stop, progress)

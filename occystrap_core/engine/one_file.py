@@ -10,6 +10,7 @@ from occystrap_core.contracts.entry import DIRECTORY, HARDLINK, REGULAR, Entry
 from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
+from occystrap_core.engine.budget import Budget
 from occystrap_core.engine.layer_reading import LayerReading, remember
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.matches import KINDS
@@ -45,6 +46,7 @@ class _FileReader:
     progress: Progress
     _known: NewestLayers = field(init=False)
     _unread: list[Layer] = field(init=False)
+    _budget: Budget = field(default_factory=Budget)
     _aside: tuple[int, bytes, Spool] | None = None
 
     def read(self, path: bytes) -> Spool:
@@ -77,7 +79,7 @@ class _FileReader:
 
     def _content(self, seen: Seen) -> Spool:
         if not self._holds(seen):
-            self._read_layer(self.image.layers[seen.layer], seen.path)
+            self._read_layer(self.image.layers[seen.layer], seen.path, Budget())
         assert self._aside is not None
         return self._aside[2]
 
@@ -87,15 +89,15 @@ class _FileReader:
     def _read_next(self, wanted: bytes) -> None:
         if not self._unread:
             raise self._known.not_found(wanted)
-        self._known.add(self._read_layer(self._unread.pop(), wanted))
+        self._known.add(self._read_layer(self._unread.pop(), wanted, self._budget))
 
-    def _read_layer(self, layer: Layer, wanted: bytes) -> LayerRecords:
+    def _read_layer(self, layer: Layer, wanted: bytes, budget: Budget) -> LayerRecords:
         stop = Stop(self.source)
-        [records] = run_all(lambda each: self._scan(each, wanted, stop), [layer], 1, stop)
+        [records] = run_all(lambda each: self._scan(each, wanted, stop, budget), [layer], 1, stop)
         return records
 
-    def _scan(self, layer: Layer, wanted: bytes, stop: Stop) -> LayerRecords:
-        records = LayerRecords(layer.position)
+    def _scan(self, layer: Layer, wanted: bytes, stop: Stop, budget: Budget) -> LayerRecords:
+        records = LayerRecords(layer.position, budget)
         task = self.progress.start(f"layer {layer.position + 1}", layer.descriptor.size)
         reading = LayerReading(self.source, layer, lambda chunks: stop.tap(chunks, task))
         with closing(iter(reading)) as entries:

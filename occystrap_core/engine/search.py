@@ -13,6 +13,7 @@ from occystrap_core.contracts.input import Input
 from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.engine.at_a_time import layers_read_at_a_time
+from occystrap_core.engine.budget import Budget
 from occystrap_core.engine.content_match import ContentMatch, first_match
 from occystrap_core.engine.found_hits import FoundHits
 from occystrap_core.engine.hit import Hit
@@ -51,7 +52,8 @@ class Search:
     """
 
     def __init__(self, request: SearchRequest, image: Image, *, remembering: bool = True) -> None:
-        self._whiteouts = [LayerRecords(layer.position) for layer in image.layers]
+        budget = Budget()
+        self._whiteouts = [LayerRecords(layer.position, budget) for layer in image.layers]
         searches = [
             _LayerSearch(request, layer, whiteouts=self._whiteouts[layer.position])
             for layer in image.layers
@@ -82,7 +84,8 @@ class Search:
 
 def search_all(request: SearchRequest, image: Image) -> FoundHits:
     """Every match, with what later layers do to it. Who calls this closes what comes back."""
-    records = [LayerRecords(layer.position) for layer in image.layers]
+    budget = Budget()
+    records = [LayerRecords(layer.position, budget) for layer in image.layers]
     searches = [_LayerSearch(request, layer, records[layer.position]) for layer in image.layers if layer.is_tar]
     found = FoundHits(image, request.settings.temp_dir)
     try:

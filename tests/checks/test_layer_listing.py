@@ -23,7 +23,7 @@ from occystrap_core.contracts import (
     Severity,
     View,
 )
-from occystrap_core.engine import layer_records
+from occystrap_core.engine import budget
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.model.repeats import repeats
@@ -213,7 +213,7 @@ class TestListing:
         assert sorted(repeats(column)) == [150_000, 150_001, 150_002]
 
     def test_names_have_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(layer_records, "MOST_NAMES", 1000)
+        monkeypatch.setattr(budget, "MOST_NAMES", 1000)
         image = build_image([layer_tar(*(file(f"a-rather-long-name-{number}") for number in range(100)))])
         [found] = outcome(image, "tar-format").findings
         assert "take more than 1000 bytes" in found.message
@@ -227,12 +227,33 @@ class TestListing:
         image = build_image([layer_tar(file(f"{deep}x")), layer_tar(whiteout(f"{deep}x"), whiteout("nowhere"))])
         assert [found for found in outcome(image).findings if "itself failed" in found.message] == []
 
-    @pytest.mark.parametrize("limit", ["MOST_NESTING", "MOST_WHITEOUTS"])
+    @pytest.mark.parametrize("limit", ["MOST_ENTRIES", "MOST_NESTING", "MOST_WHITEOUTS", "MOST_OPAQUE"])
     def test_other_limits(self, limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(layer_records, limit, 10)
+        monkeypatch.setattr(budget, limit, 10)
         members = [*(file(f"a{number}/x") for number in range(20)), *(whiteout(f"x{number}") for number in range(20))]
+        members += [opaque(f"a{number}") for number in range(20)]
         [found] = outcome(build_image([layer_tar(*members)]), "tar-format").findings
-        assert "more than 10 " in found.message
+        assert f"{found.message} ".find("more than 10 ") > 0
+
+    @pytest.mark.parametrize(("limit", "most"), [("MOST_NAMES", 1500), ("MOST_ENTRIES", 120), ("MOST_NESTING", 1500)])
+    def test_they_hold_for_all_layers_together(self, limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(budget, limit, most)
+        layers = [layer_tar(*(file(f"{layer}a/b{number}/name") for number in range(50))) for layer in range(5)]
+        found = outcome(build_image(layers), "tar-format").findings
+        assert f"more than {most}" in found[0].message
+        assert outcome(build_image(layers[:1]), "tar-format").findings == ()
+
+    def test_a_blob_listed_again_and_again_is_read_once_and_counts_each_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(budget, "MOST_ENTRIES", 900)
+        image = build_image([layer_tar(*(file(f"name{number}") for number in range(100)))] * 10)
+        found = outcome(image, "compression-bomb", "setuid")
+        [said] = found.findings
+        assert (said.check, said.severity) == ("compression-bomb", Severity.ERROR)
+        assert "the layers have more than 900 entries" in said.message
+        assert found.images[0].view is None
+        assert outcome(build_image([layer_tar(file("x"))] * 10), "compression-bomb").findings == ()
 
 
 class TestView:
