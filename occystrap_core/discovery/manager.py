@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pluggy
 
@@ -42,11 +42,11 @@ class _Manager(pluggy.PluginManager):
     """Looks closely at what a module has marked as a hook: pluggy would at everything in it, a hundred times."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        if isinstance(plugin, ModuleType):
-            found = vars(plugin).get(name)
-            if not isinstance(found, (FunctionType, MethodType)) or not hasattr(found, _MARK):
-                return None
-        return super().parse_hookimpl_opts(plugin, name)
+        if not isinstance(plugin, ModuleType):
+            return super().parse_hookimpl_opts(plugin, name)
+        found = vars(plugin).get(name)
+        options = getattr(found, _MARK, None) if isinstance(found, (FunctionType, MethodType)) else None
+        return cast(pluggy.HookimplOpts, options) if isinstance(options, dict) else None
 
 
 class Plugins:
