@@ -22,7 +22,9 @@ from occystrap_core.contracts import (
 )
 from occystrap_core.model.repeats import repeats
 
-_CASED = re.compile(rb"[A-Z\x80-\xff][^/\0]*\0")
+_CASED = re.compile(rb"[A-Z\x80-\xff][^/\0A-Z\x80-\xff]*\0")
+"""The last one of a name, so that no long name is gone over more than once."""
+
 _NAMED = 10
 
 

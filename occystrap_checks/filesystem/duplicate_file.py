@@ -40,7 +40,7 @@ class DuplicateFile(Examination):
         more = 0
         for count, path in enumerate(_repeated(view)):
             if count < _LISTED:
-                layers = [layer + 1 for layer in range(len(view.facts)) if _is_file(view, layer, path)]
+                layers = sorted(layer + 1 for layer in _having(view, len(view.facts), path))
                 yield Remark(f"{shown(path)} is in the layers {', '.join(map(str, layers))}", Where(entry=shown(path)))
             else:
                 more += 1
@@ -50,16 +50,15 @@ class DuplicateFile(Examination):
 
 def _repeated(view: View) -> Iterator[bytes]:
     """Each file that a later layer writes anew, where it is first."""
-    for layer, number, culprit in view.hidden():
-        path = view.listing(layer).path(number)
-        if not _is_file(view, layer, path):
-            continue
-        if not any(_is_file(view, lower, path) for lower in range(layer)) and any(
-            _is_file(view, later, path) for later in range(culprit, len(view.facts))
-        ):
-            yield path
+    end = len(view.facts)
+    for layer, number, _ in view.hidden():
+        seen = view.listing(layer).seen(number)
+        if seen.kind == REGULAR and next(_having(view, layer, seen.path), None) is None:
+            last = next(_having(view, end, seen.path))
+            if last != layer:
+                yield seen.path
 
 
-def _is_file(view: View, layer: int, path: bytes) -> bool:
-    number = view.number(layer, path)
-    return number is not None and view.listing(layer).seen(number).kind == REGULAR
+def _having(view: View, before: int, path: bytes) -> Iterator[int]:
+    """The layers before this one that have the path as a file, the last first."""
+    return (layer for layer, number in view.earlier(before, path) if view.listing(layer).seen(number).kind == REGULAR)

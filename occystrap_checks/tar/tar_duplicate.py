@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 from occystrap_core.contracts import (
@@ -49,6 +50,6 @@ class Duplicates(LayerExamination):
             path = shown(facts.listing.path(number) or b"/")
             yield Remark(f"{path} is in the layer twice", Where(entry=path))
         deleted = facts.listing.whiteouts
-        for place in repeats([hash(path) for path in deleted]):
+        for place in repeats(array("q", map(hash, deleted))):
             path = shown(deleted[place])
             yield Remark(f"the whiteout of {path} is in the layer twice", Where(entry=path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from occystrap_checks.wording import NOTHING, Tally, counted
 from occystrap_core.contracts import (
@@ -38,7 +39,7 @@ class WhInFirstLayer(Examination):
         if not view.facts:
             return NOTHING
         first = view.listing(0)
-        tally = Tally.of([*first.whiteouts, *(folder for folder, _ in first.opaque)])
+        tally = Tally.of(chain(first.whiteouts, (folder for folder, _ in first.opaque)))
         if not tally.count:
             return NOTHING
         return (Remark(f"{counted(tally.count, 'whiteout')} in the first layer: {tally}", Where(layer=0)),)

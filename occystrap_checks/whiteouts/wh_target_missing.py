@@ -9,6 +9,7 @@ from occystrap_core.contracts import (
     CheckSpec,
     Examination,
     ImageUnderCheck,
+    Listing,
     Needs,
     Remark,
     Severity,
@@ -16,6 +17,7 @@ from occystrap_core.contracts import (
     Where,
     hookimpl,
 )
+from occystrap_core.streams.path_numbers import PathNumbers
 
 
 @hookimpl
@@ -35,19 +37,25 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class WhTargetMissing(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        for layer in range(1, len(view.facts)):
-            missing = Tally.of(_missing(view, layer))
+        folders = PathNumbers()
+        deleting = [layer for layer in range(1, len(view.facts)) if len(view.listing(layer).whiteouts)]
+        for layer in range(1, deleting[-1] + 1 if deleting else 0):
+            _add_folders(folders, view.listing(layer - 1))
+            missing = Tally.of(_missing(view, layer, folders))
             if missing.count:
                 targets = "target is" if missing.count == 1 else "targets are"
                 yield Remark(f"{missing.count} {targets} in no layer below: {missing}", Where(layer=layer))
 
 
-def _missing(view: View, layer: int) -> Iterator[bytes]:
+def _add_folders(known: PathNumbers, listing: Listing) -> None:
+    for _, folder in listing.folders():
+        while folder and known.latest(folder) is None:
+            known.add(folder, 0)
+            folder = folder.rpartition(b"/")[0]
+
+
+def _missing(view: View, layer: int, folders: PathNumbers) -> Iterator[bytes]:
     """The whiteouts' targets that have no entry below, nor any in them."""
-    wanted = {path for path in view.listing(layer).whiteouts if view.below(layer, path) is None}
-    for lower in range(layer if wanted else 0):
-        for _, folder in view.listing(lower).folders():
-            while folder:
-                wanted.discard(folder)
-                folder = folder.rpartition(b"/")[0]
-    return iter(sorted(wanted))
+    for path in view.listing(layer).whiteouts:
+        if view.below(layer, path) is None and folders.latest(path) is None:
+            yield path

@@ -236,6 +236,11 @@ class View(Protocol):
         what is there in the end."""
         ...
 
+    def earlier(self, layer: int, path: bytes) -> Iterator[tuple[int, int]]:
+        """Every layer before `layer` that has an entry at exactly `path`, the last first, with the number
+        of its last one; also where something took it away."""
+        ...
+
     def final(self) -> Iterator[Seen]:
         """Everything that is there in the end, in no particular order."""
         ...

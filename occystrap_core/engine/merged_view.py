@@ -87,9 +87,16 @@ class MergedView:
         return self._final_at(resolved) or self._implied(resolved)
 
     def below(self, layer: int, path: bytes) -> Seen | None:
-        end = self._firsts[layer] if layer < len(self._firsts) else len(self._keys)
-        number = self._latest_before(path, end)
+        number = self._latest_before(path, self._end(layer))
         return None if number is None or self._hidden_by[number] < layer else self._seen(number)
+
+    def earlier(self, layer: int, path: bytes) -> Iterator[tuple[int, int]]:
+        number = self._latest_before(path, self._end(layer))
+        while number is not None:
+            place = self._place(number)
+            yield place, number - self._firsts[place]
+            older = self._older[number]
+            number = older - 1 if older else None
 
     def final(self) -> Iterator[Seen]:
         for place, records in enumerate(self._layers):
@@ -245,6 +252,10 @@ class MergedView:
                 return self._seen(number).linkname
             break
         return None
+
+    def _end(self, layer: int) -> int:
+        """The number that the first record of a layer has, or would."""
+        return self._firsts[layer] if layer < len(self._firsts) else len(self._keys)
 
     def _place(self, number: int) -> int:
         return bisect_right(self._firsts, number) - 1
