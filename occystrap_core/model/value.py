@@ -44,12 +44,12 @@ def _initialiser(owner: type, known: tuple[Field[Any], ...]) -> Any:
     for each in known:
         name, given = each.name, each.name
         if each.default_factory is not MISSING:
-            names[f"_{name}"] = each.default_factory
+            names[f"_default_{name}"] = each.default_factory
             parameters.append(f"{name}=_MISSING")
-            given = f"_{name}() if {name} is _MISSING else {name}"
+            given = f"_default_{name}() if {name} is _MISSING else {name}"
         elif each.default is not MISSING:
-            names[f"_{name}"] = each.default
-            parameters.append(f"{name}=_{name}")
+            names[f"_default_{name}"] = each.default
+            parameters.append(f"{name}=_default_{name}")
         else:
             parameters.append(name)
         body.append(f" _set(self, {name!r}, {given})")

@@ -28,6 +28,12 @@ class Point:
 
 
 @value
+class Hidden:
+    seen: list[int] = field(default_factory=list)
+    _seen: int = 3
+
+
+@value
 class Nothing:
     pass
 
@@ -41,6 +47,7 @@ def test_fields_are_given_by_place_and_by_name_and_have_defaults() -> None:
     point = Point(1, label="here")
     assert (point.x, point.label, point.tags, point.secret) == (1, "here", [], "s3cret")
     assert Point(1).tags is not Point(1).tags
+    assert Hidden() == Hidden([], 3)
 
 
 @pytest.mark.parametrize("wrong", [lambda: Point(), lambda: Point(1, y=2), lambda: Point(1, "", [], "", "", 6)])  # type: ignore[call-arg]
