@@ -37,12 +37,11 @@ class ProgramHeads(Generic[Said]):
         """What the file said that `seen` is, or is a hard link to."""
         for _ in range(8):
             kept = self._layers.get(_key(image.layers[seen.layer]), {})
-            if seen.kind != HARDLINK:
-                return kept.get(seen.path)
-            target = seen.linkname.removeprefix(b"./").strip(b"/")
-            if target in kept:
-                return kept[target]
-            other = view.below(seen.layer, target)
+            path = seen.linkname.removeprefix(b"./").strip(b"/") if seen.kind == HARDLINK else seen.path
+            written = path if path in kept else _as_written(view, seen.layer, path)
+            if seen.kind != HARDLINK or written in kept:
+                return kept.get(written)
+            other = view.below(seen.layer, path)
             if other is None:
                 return None
             seen = other
@@ -71,6 +70,10 @@ class _Reading(LayerExamination, Generic[Said]):
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         self._layers[_key(facts.layer)] = self._kept
         return ()
+
+
+def _as_written(view: View, layer: int, path: bytes) -> bytes:
+    return next((written for written, there in view.moved(layer) if there == path), path)
 
 
 def _key(layer: LayerUnderCheck) -> str:

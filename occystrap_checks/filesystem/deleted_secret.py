@@ -79,10 +79,17 @@ class DeletedSecret(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         end = len(view.facts)
         for layer in image.layers:
-            for path, what in self._found.get(layer.descriptor.digest, ()) if layer.descriptor else ():
-                if view.below(end, path) is None:
+            found = self._found.get(layer.descriptor.digest, ()) if layer.descriptor else ()
+            places = _places(view, layer.position, {path for path, _ in found})
+            for path, what in found:
+                if view.below(end, places.get(path, path)) is None:
                     message = f"{shown(path)} looks like {what}; it is deleted, and still in this layer"
                     yield Remark(message, Where(layer=layer.position, entry=shown(path)))
+
+
+def _places(view: View, layer: int, paths: set[bytes]) -> dict[bytes, bytes]:
+    """Where those are that a symlink led elsewhere."""
+    return {written: there for written, there in view.moved(layer) if written in paths} if paths else {}
 
 
 class Secrets(LayerExamination):

@@ -207,7 +207,14 @@ class View(Protocol):
     @property
     def facts(self) -> tuple[LayerFacts, ...]: ...
 
-    def listing(self, layer: int) -> Listing: ...
+    def listing(self, layer: int) -> Listing:
+        """The entries where they are in the merged file system: what is written below a symlink of a lower
+        layer is where that leads. `facts` have the listing as the archive is written."""
+        ...
+
+    def moved(self, layer: int) -> Iterator[tuple[bytes, bytes]]:
+        """The entries that are elsewhere than they are written: the path in the archive, and the path there."""
+        ...
 
     def number(self, layer: int, path: bytes) -> int | None:
         """The last entry that this very layer has at exactly `path`."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import Entry
-from occystrap_core.engine.budget import MOST_NAMES, Budget
+from occystrap_core.engine.budget import Budget
+from occystrap_core.engine.moves import Moves
 from occystrap_core.engine.packed_paths import PackedPaths
 from occystrap_core.model.errors import LimitExceeded
 from occystrap_core.model.repeats import repeats
@@ -85,8 +86,46 @@ class LayerRecords:
 
     def at(self, layer: int) -> LayerRecords:
         """The same records as another layer's, for a blob that stands in several places."""
-        if layer == self.layer:
-            return self
+        return self if layer == self.layer else self._twin(layer)
+
+    @property
+    def size_of_names(self) -> int:
+        return len(self._names)
+
+    def moved(self, moves: Moves, room: int) -> LayerRecords:
+        """The same entries by the same numbers, some at other paths; as they are where the names take more room."""
+        twin = self._twin(self.layer)
+        twin.keys, twin.whiteouts, twin.opaque = array("q", self.keys), moves.whiteouts, moves.opaque
+        twin.contents = moves.contents
+        twin._names, twin._ends, twin._row_starts = bytearray(_NUL), array("I"), array("I")
+        last = None
+        for number, folder in self._folders_after(moves):
+            path, _, rest = self._text(number).partition(_NUL)
+            if folder is None:
+                folder = path.rpartition(b"/")[0]
+            else:
+                name = path.rpartition(b"/")[2]
+                path = folder + b"/" + name if folder else name
+                twin.keys[number] = hash(path)
+            target = moves.links.get(number)
+            twin._names += path + _NUL + (rest if target is None else target + _NUL)
+            if len(twin._names) > room:
+                return self
+            twin._ends.append(len(twin._names))
+            if folder != last:
+                twin._row_starts.append(number)
+                last = folder
+        return twin
+
+    def _folders_after(self, moves: Moves) -> Iterator[tuple[int, bytes | None]]:
+        """Every entry, with the folder it moves to."""
+        here = 0
+        for start, end, folder in (*moves.rows, (len(self), len(self), b"")):
+            yield from ((number, None) for number in range(here, start))
+            yield from ((number, folder) for number in range(start, end))
+            here = end
+
+    def _twin(self, layer: int) -> LayerRecords:
         twin = LayerRecords(layer)
         for name in self.__slots__:
             if name != "layer":
@@ -192,12 +231,17 @@ class LayerRecords:
             position = ends[number] - 1
 
     def folders(self) -> Iterator[tuple[int, bytes]]:
-        return ((start, self.path(start).rpartition(b"/")[0]) for start in self._row_starts)
+        return ((start, folder) for start, _, folder in self.rows())
 
     def rows(self) -> Iterator[tuple[int, int, bytes]]:
         """As folders, with where each row ends."""
-        for row, (start, folder) in enumerate(self.folders(), 1):
-            yield start, self._row_starts[row] if row < len(self._row_starts) else len(self), folder
+        names, ends, starts = self._names, self._ends, self._row_starts
+        next_starts = starts[1:]
+        next_starts.append(len(ends))
+        for start, end in zip(starts, next_starts, strict=False):
+            first = ends[start - 1] if start else 1
+            slash = names.rfind(b"/", first, names.find(_NUL, first))
+            yield start, end, bytes(names[first:slash]) if slash > 0 else b""
 
     def repeated(self) -> Iterator[int]:
         return repeats(self.keys)

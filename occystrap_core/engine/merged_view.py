@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from occystrap_core.contracts.check import LayerFacts, Seen
 from occystrap_core.contracts.entry import DIRECTORY, REGULAR, SYMLINK
+from occystrap_core.engine.landing import folders_of_targets, folders_of_whiteouts, landed
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.symlinks import Symlinks
 from occystrap_core.streams.path_numbers import PathNumbers
@@ -33,6 +34,14 @@ class MergedView:
 
     def __init__(self, layers: Sequence[LayerRecords], facts: tuple[LayerFacts, ...]) -> None:
         self.facts = facts
+        self._written = layers
+        self._lay_all(layers)
+        if self._leads_elsewhere:
+            self._lay_all(landed(layers))
+        self._delete()
+
+    def _lay_all(self, layers: Sequence[LayerRecords]) -> None:
+        """As they are written; `_leads_elsewhere` where a layer has something below a symlink."""
         self._layers = layers
         self._firsts = _firsts(layers)
         total = sum(len(records) for records in layers)
@@ -49,10 +58,18 @@ class MergedView:
         self._folders: set[int] | None = None
         for place, records in enumerate(layers):
             self._lay(place, records)
-        self._delete()
+        self._leads_elsewhere = False
+        for place, records in enumerate(layers):
+            self._make_folders(place, records)
 
     def listing(self, layer: int) -> LayerRecords:
         return self._layers[layer]
+
+    def moved(self, layer: int) -> Iterator[tuple[bytes, bytes]]:
+        written, records = self._written[layer], self._layers[layer]
+        if written is not records:
+            both = ((written.path(number), records.path(number)) for number in range(len(records)))
+            yield from (pair for pair in both if pair[0] != pair[1])
 
     def number(self, layer: int, path: bytes) -> int | None:
         first = self._firsts[layer]
@@ -149,8 +166,54 @@ class MergedView:
             self._older[newer] = self._older[older]
             return
         self._older[newer] = older + 1
-        if self._kind(older) == _DIRECTORY != self._layers[place].kinds[newer - first]:
-            self._cut(self._path(older), place)
+
+    def _make_folders(self, place: int, records: LayerRecords) -> None:
+        """Where a layer has something in what is no directory, that gives way; where something takes the
+        place of a directory, what was in there is gone. Neither needs an entry for the directory."""
+        first, conflicts = self._firsts[place], _Conflicts(self._gives_way, place)
+        for folder in folders_of_whiteouts(records):
+            conflicts.above(folder)
+        without = conflicts.without
+        for start, end, folder in records.rows():
+            if folder not in without:
+                for each in conflicts.above(folder):
+                    self._take_turns(each, place, first + start, first + end)
+        if self._layers is self._written:
+            links = _Conflicts(self._is_link, place)
+            self._leads_elsewhere |= any(links.above(folder) for folder in folders_of_targets(records))
+
+    def _gives_way(self, folder: bytes, place: int) -> bool:
+        """Whether anything but a directory is at the path of a folder that this layer has something in."""
+        others = self._no_folders_at(folder)
+        for number in others:
+            there = self._place(number)
+            self._cut(folder, there)
+            if there < place:
+                self._hide(number, place)
+            self._leads_elsewhere |= there <= place and self._kind(number) == _SYMLINK
+        return bool(others)
+
+    def _is_link(self, folder: bytes, place: int) -> bool:
+        return any(self._kind(number) == _SYMLINK for number in self._no_folders_at(folder))
+
+    def _no_folders_at(self, folder: bytes) -> Sequence[int]:
+        key = hash(folder)
+        slot = key & self._mask
+        while there := self._table[slot]:
+            if self._keys[there - 1] == key:
+                if not self._older[there - 1] and self._kind(there - 1) == _DIRECTORY:
+                    return ()
+                return [number for number in self._latest_first(folder) if self._kind(number) != _DIRECTORY]
+            slot = (slot + 1) & self._mask
+        return ()
+
+    def _take_turns(self, folder: bytes, place: int, start: int, end: int) -> None:
+        """In one layer, the later of a file and of what lies in a folder of its name."""
+        number = self._latest_before(folder, self._firsts[place] + len(self._layers[place]))
+        if number is None or number < self._firsts[place] or self._kind(number) == _DIRECTORY:
+            return
+        for each in range(start, end) if number >= end else (number,):
+            self._hide(each, place)
 
     def _cut(self, path: bytes, place: int) -> None:
         if self._cut_at.latest(path) != place:
@@ -286,3 +349,39 @@ def _joined_keys(layers: Sequence[LayerRecords]) -> array[int]:
     for records in layers:
         joined.extend(records.keys)
     return joined
+
+
+class _Conflicts:
+    """Which folders of one layer something else is in the place of; each is asked about once, mostly."""
+
+    def __init__(self, is_one: Callable[[bytes, int], bool], place: int) -> None:
+        self._is_one = is_one
+        self._place = place
+        self.without = {b""}
+        self._known: dict[int, bool] = {}
+
+    def above(self, folder: bytes) -> Sequence[bytes]:
+        """Those among the folder and the ones above it."""
+        if folder in self.without:
+            return ()
+        passed, found = [], []
+        while folder not in self.without:
+            passed.append(folder)
+            if self._conflicts(folder):
+                found.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        if not found:
+            self.without.update(passed)
+            if len(self.without) > _REMEMBERED:
+                self.without.clear()
+                self.without.add(b"")
+        return found
+
+    def _conflicts(self, folder: bytes) -> bool:
+        key = hash(folder)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = self._is_one(folder, self._place)
+        return known

@@ -37,15 +37,17 @@ class Layer:
 
 
 def laid_over(layers: list[Layer]) -> dict[str, int]:
-    """What is there in the end, and the layer it comes from."""
+    """What is there in the end, and the layer it comes from. A whiteout makes a directory of what it is in."""
     tree: dict[str, int] = {}
     folders: set[str] = set()
     for place, layer in enumerate(layers):
         own = layer.files - layer.folders
         gone = {*layer.deleted, *(path for path in own if path in folders)}
+        whited = {*(f"{path}/" for path in layer.emptied), *layer.deleted}
+        made = {path[:end] for path in whited for end in range(len(path)) if path[end] == "/"}
         for path in list(tree):
             inside = any(path.startswith(f"{each}/") for each in gone | layer.emptied)
-            if inside or path in layer.deleted:
+            if inside or path in layer.deleted or (path in made and path not in folders):
                 del tree[path]
                 folders.discard(path)
         tree |= dict.fromkeys(own | layer.folders, place)

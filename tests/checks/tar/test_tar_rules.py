@@ -194,9 +194,22 @@ class TestOverSeveralLayers:
         assert told(image_of([ETC], [file("etc/motd")])) == []
 
     def test_a_file_in_what_is_a_symlink_below(self) -> None:
-        assert (
-            told(image_of([directory("usr"), directory("usr/bin"), symlink("bin", "usr/bin")], [file("bin/sh")])) == []
+        """Overlay storage makes a directory of the link, other engines write through it."""
+        image = image_of([directory("usr"), directory("usr/bin"), symlink("bin", "usr/bin")], [file("bin/sub/sh")])
+        assert told(image) == [("parent-not-directory", "warning")]
+        [message] = messages(image, "parent-not-directory")
+        assert message == (
+            "bin/sub/sh lies in bin, a symlink to usr/bin in layer 1: some engines follow it, others replace it"
         )
+
+    def test_a_symlink_below_that_the_layer_makes_a_directory(self) -> None:
+        lower = [directory("usr"), directory("usr/bin"), symlink("bin", "usr/bin")]
+        assert told(image_of(lower, [directory("bin"), file("bin/sh")])) == []
+
+    def test_a_hard_link_to_a_file_beside_it_through_a_symlink_below(self) -> None:
+        upper = [file("bin/sh"), hardlink("bin/ash", "bin/sh")]
+        image = image_of([directory("usr"), directory("usr/bin"), symlink("bin", "usr/bin")], upper)
+        assert told(image) == [("parent-not-directory", "warning")]
 
     def test_a_damaged_layer_is_the_only_finding(self) -> None:
         broken = archive([ETC, file("etc/passwd", "x" * 5000)])[:3000]
