@@ -15,7 +15,6 @@ from occystrap_core.streams.path_numbers import PathNumbers
 
 _REMEMBERED = 1 << 15
 _FEW_STEPS = 16
-_MOST_FOLDERS = 1 << 21
 _NEVER = 0xFFFF
 _DIRECTORY = ord(DIRECTORY)
 _REGULAR = ord(REGULAR)
@@ -55,7 +54,7 @@ class MergedView:
         self._cuts_of: dict[int, int] = {}
         self._chains: dict[int, array[int]] = {}
         self._symlinks = Symlinks(self._link_at)
-        self._folders: set[int] | None = None
+        self._folders: PathNumbers | None = None
         for place, records in enumerate(layers):
             self._lay(place, records)
         self._leads_elsewhere = False
@@ -293,18 +292,19 @@ class MergedView:
     def _implied(self, path: bytes) -> Seen | None:
         if self._folders is None:
             self._folders = self._folders_in_use()
-        if hash(path) not in self._folders:
+        if self._folders.latest(path) is None:
             return None
         return Seen(path, 0, DIRECTORY, 0o755, 0, 0, 0, b"")
 
-    def _folders_in_use(self) -> set[int]:
-        found = {hash(b"")}
+    def _folders_in_use(self) -> PathNumbers:
+        found = PathNumbers()
+        found.add(b"", 0)
         for place, records in enumerate(self._layers):
             first = self._firsts[place]
             for start, end, folder in records.rows():
                 if _NEVER in self._hidden_by[first + start : first + end]:
-                    while folder and hash(folder) not in found and len(found) < _MOST_FOLDERS:
-                        found.add(hash(folder))
+                    while found.latest(folder) is None:
+                        found.add(folder, 0)
                         folder = folder.rpartition(b"/")[0]
         return found
 
