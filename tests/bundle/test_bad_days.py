@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from occystrap_core.contracts import Slot
+from occystrap_core.contracts import Output, Slot
 from occystrap_core.kit.rootfs.mountinfo import mounts_below
 from occystrap_core.model.layer import Layer, SealedLayer
-from occystrap_core.testing.build import build_image
+from occystrap_core.testing.build import BuiltImage, build_image
 from occystrap_core.testing.layers import device, directory, fifo, file, hardlink, layer_tar, opaque, symlink, whiteout
 from tests import peers
 from tests.builtins.parts import open_destination
@@ -229,6 +229,16 @@ def test_a_mount_that_is_stopped_leaves_what_was_there(tmp_path):
     assert (names(out), os.listdir(tmp_path), mounts_below(tmp_path)) == (before, ["out"], [])
 
 
+def put(output: Output, built: BuiltImage) -> None:
+    for order, layer in enumerate(built.layers):
+        staged = output.put_blob([layer.tar], Slot(order))
+        source = Layer(order, layer.descriptor, layer.diff_id)
+        output.keep(staged, layer.descriptor, SealedLayer(source, layer.diff_id, layer.descriptor, changed=False))
+    for document in (built.config, built.manifest):
+        output.put_document(document)
+    output.commit(built.root)
+
+
 @pytest.mark.parametrize("moment", ["find_user", "runtime_config"])
 def test_ctrl_c_while_it_is_mounted(tmp_path, monkeypatch, moment):
     peers.require_root("overlay mounts")
@@ -239,16 +249,33 @@ def test_ctrl_c_while_it_is_mounted(tmp_path, monkeypatch, moment):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(mounts, moment, interrupted)
-    built = build_image(RICH)
     output = open_destination(f"mounts://{tmp_path}/out")
-    for order, layer in enumerate(built.layers):
-        staged = output.put_blob([layer.tar], Slot(order))
-        source = Layer(order, layer.descriptor, layer.diff_id)
-        output.keep(staged, layer.descriptor, SealedLayer(source, layer.diff_id, layer.descriptor, changed=False))
-    for document in (built.config, built.manifest):
-        output.put_document(document)
     with pytest.raises(KeyboardInterrupt):
-        output.commit(built.root)
+        put(output, build_image(RICH))
     output.abort()
     assert mounts_below(tmp_path) == []
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("scheme", "left"), [("oci", ["out"]), ("mounts", [])])
+def test_ctrl_c_while_the_old_one_is_removed(tmp_path, monkeypatch, scheme, left):
+    """The new bundle has the name by then, and stays; a mount is taken down again."""
+    peers.require_root("overlay mounts")
+    out = tmp_path / "out"
+    assert run_cli("process", "sample://app?layers=1&files=3", f"{scheme}://{out}").returncode == 0
+    run_cli("unmount", str(out))
+    from occystrap_core.kit.rootfs import workplace
+
+    really_remove, times = workplace.remove_tree, iter([KeyboardInterrupt])
+
+    def remove_tree(path: Path) -> None:
+        for error in times:
+            raise error
+        really_remove(path)
+
+    monkeypatch.setattr(workplace, "remove_tree", remove_tree)
+    output = open_destination(f"{scheme}://{out}")
+    with pytest.raises(KeyboardInterrupt):
+        put(output, build_image(RICH))
+    output.abort()
+    assert (os.listdir(tmp_path), mounts_below(tmp_path)) == (left, [])

@@ -59,15 +59,16 @@ class Workplace:
         path = self.path
         self._require_room()
         _sync_all(self._owner)
-        old = _take_place(path, self.target)
-        sync_directory(self.target.parent)
-        self._close()
+        self._made = _take_place(path, self.target)
         self._parents.clear()
-        if old is not None:
-            remove_tree(old)
+        sync_directory(self.target.parent)
+        if self._made is not None:
+            remove_tree(self._made)
+        self._close()
 
     def abort(self) -> None:
-        """Does nothing after `commit`, and nothing the second time."""
+        """Removes what was made or, where `commit` was broken off, what is left of what had the name.
+        Does nothing after `commit`, and nothing the second time."""
         made = self._made
         self._close()
         if made is not None:
