@@ -54,7 +54,8 @@ def as_written(value: object) -> str:
 
 def media_type_of(document: FoundDocument) -> str:
     """What the document calls itself, or else what its descriptor calls it."""
-    return as_text(as_object(document.json).get("mediaType")) or as_text(document.reference.get("mediaType"))
+    written = as_text(as_object(document.json).get("mediaType"))
+    return written or as_text(document.reference.get("mediaType")) or document.declared
 
 
 def image_config(config: FoundDocument | None) -> Mapping[str, Any] | None:

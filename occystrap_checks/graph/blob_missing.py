@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from occystrap_checks.lenient import as_text
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -15,9 +16,12 @@ from occystrap_core.contracts import (
     Severity,
     Where,
     hookimpl,
+    shown,
 )
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import NotFound
+
+_TITLE = "org.opencontainers.image.title"
 
 
 @hookimpl
@@ -51,7 +55,8 @@ class BlobMissing(Examination):
                 continue
             where, digest = Where(layer=layer.position), layer.descriptor.digest
             if has_blob(layer.descriptor) is False:
-                yield Remark(f"the source has no blob {digest}", where)
+                title = as_text(layer.descriptor.annotations.get(_TITLE))
+                yield Remark(f"the source has no blob {digest}{f', {shown(title)}' if title else ''}", where)
             elif (length := self._length_of(layer.descriptor)) not in (None, layer.descriptor.size):
                 wanted = layer.descriptor.size
                 yield Remark(f"the source has {length} bytes as {digest}, its descriptor says {wanted}", where)

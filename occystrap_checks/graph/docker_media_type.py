@@ -26,6 +26,6 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class DockerMediaType(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         media_type = media_type_of(document)
-        if document.role is not Role.CONFIG and media_type in (DOCKER_MANIFEST, DOCKER_LIST):
+        if document.role not in (Role.CONFIG, Role.LAYOUT) and media_type in (DOCKER_MANIFEST, DOCKER_LIST):
             return (Remark(f"the {document.role} is a Docker v2 one ({media_type})"),)
         return ()

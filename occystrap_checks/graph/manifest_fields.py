@@ -40,9 +40,9 @@ class ManifestFields(Examination):
             return ()
         if media_type_of(document) in DOCKER_SCHEMA1 | {REMOVED} or json.get("schemaVersion") == 1:
             return ()
-        key = "manifests" if document.role is Role.INDEX else "layers"
+        key = "manifests" if document.role in (Role.INDEX, Role.LAYOUT) else "layers"
         if isinstance(json.get(key), list):
-            is_empty = key == "manifests" and not json[key]
+            is_empty = document.role is Role.INDEX and not json[key]
             return (Remark("the index lists no manifest", severity=Severity.INFO),) if is_empty else ()
         if key not in json:
             return (Remark(f"the {document.role} has no {key}"),)

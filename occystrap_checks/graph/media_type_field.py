@@ -18,7 +18,6 @@ from occystrap_core.contracts import (
     hookimpl,
     shown,
 )
-from occystrap_core.model.errors import InvalidImage
 from occystrap_core.model.media_types import DOCKER_SCHEMA1, INDEXES, MANIFESTS
 
 _WITH_RULES_OF_THEIR_OWN = DOCKER_SCHEMA1 | {REMOVED}
@@ -44,19 +43,17 @@ class MediaTypeField(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         if document.role is Role.CONFIG or document.json is None:
             return ()
-        faults = list(_faults(document.json, document))
-        if not faults and not document.reference and _is_about_the_root(document):
-            faults = [str(document.trouble)]
-        return tuple(Remark(fault) for fault in faults)
+        return tuple(Remark(fault) for fault in _faults(document.json, document))
 
 
 def _faults(json: Mapping[str, Any], document: FoundDocument) -> Iterator[str]:
-    embedded, declared = json.get("mediaType"), as_text(document.reference.get("mediaType"))
+    embedded, declared = json.get("mediaType"), as_text(document.reference.get("mediaType")) or document.declared
     if embedded is not None and not isinstance(embedded, str):
         yield f"the {document.role} has {as_written(embedded)} as its mediaType, which is no text"
         return
     if embedded and declared and embedded != declared:
-        yield f"the {document.role} calls itself {shown(embedded)}, its descriptor says {shown(declared)}"
+        who = "its descriptor says" if document.reference else "its source says"
+        yield f"the {document.role} calls itself {shown(embedded)}, {who} {shown(declared)}"
         return
     media_type = embedded or declared
     if not media_type or media_type in _WITH_RULES_OF_THEIR_OWN or json.get("schemaVersion") == 1:
@@ -67,8 +64,3 @@ def _faults(json: Mapping[str, Any], document: FoundDocument) -> Iterator[str]:
         yield f"the {document.role} is declared as {media_type} but has no manifests"
     elif media_type in MANIFESTS and "manifests" in json and "layers" not in json and "config" not in json:
         yield f"the {document.role} is declared as {media_type} but has manifests instead of layers"
-
-
-def _is_about_the_root(document: FoundDocument) -> bool:
-    """The root's descriptor is known to the engine only; what else it refuses, other rules name."""
-    return isinstance(document.trouble, InvalidImage) and "calls itself" in document.trouble.message

@@ -26,6 +26,6 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class OciMediaType(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
         media_type = media_type_of(document)
-        if document.role is not Role.CONFIG and media_type in (OCI_MANIFEST, OCI_INDEX):
+        if document.role not in (Role.CONFIG, Role.LAYOUT) and media_type in (OCI_MANIFEST, OCI_INDEX):
             return (Remark(f"the {document.role} is an OCI one ({media_type})"),)
         return ()

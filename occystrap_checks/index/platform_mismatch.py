@@ -30,7 +30,7 @@ class PlatformMismatch(Examination):
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
         promised = image.manifest.reference.get("platform")
         config = image_config(image.config)
-        if image.parent is None or image.is_artifact or image.attests or promised is None or config is None:
+        if image.is_artifact or image.attests or promised is None or config is None:
             return ()
         return tuple(_differences(written_platform(promised), written_platform(config)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from occystrap_core.cli.check_options import JudgedBy
@@ -40,7 +41,7 @@ def judge(session: Session, source: str, judged_by: JudgedBy, *, fast: bool) -> 
         keep_freed_pages()
     known = {spec.name: spec for spec in asked.rules}
     try:
-        opened = opener.open(session.settings)
+        opened = opener.open(replace(session.settings, as_found=True))
     except ContentError as error:
         name, outcome = _name_of(source), _unreadable(error, known)
         return CheckReport(without_credentials(source), name, fast, outcome, known, fail_on=fail_on)

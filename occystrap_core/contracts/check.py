@@ -43,6 +43,9 @@ class Stage(StrEnum):
 
 
 class Role(StrEnum):
+    """`LAYOUT` is the list that the images of a layout stand in: an index in form, but not of one image."""
+
+    LAYOUT = "layout index"
     INDEX = "index"
     MANIFEST = "manifest"
     CONFIG = "config"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.image import ImageName
@@ -26,6 +26,7 @@ class InputTraits:
     `origin`: `(host, repository)` of a registry, so that the same registry can mount blobs.
     `platform`: the one platform that this source alone was asked for; the global choice else.
     `remote`: several blobs at a time come faster than one after the other.
+    `by_diff_id`: the digest of an uncompressed layer is what the config says of it, and nobody else does.
     """
 
     reopenable: bool = True
@@ -35,6 +36,16 @@ class InputTraits:
     origin: tuple[str, str] | None = None
     platform: Platform | None = None
     remote: bool = False
+    by_diff_id: bool = False
+
+
+@value
+class Listed:
+    """`name` and `raw` bytes of the list that the root stands in, and its `entry` there as it is written."""
+
+    name: str
+    raw: bytes
+    entry: Mapping[str, Any]
 
 
 class Input(Protocol):
@@ -45,6 +56,8 @@ class Input(Protocol):
     one more method, `notes() -> tuple[str, ...]`: sentences, shown as warnings.
     One that can tell whether it has a blob without sending it may have `has_blob(descriptor) -> bool`
     and `blob_size(descriptor) -> int | None`, which `check --fast` asks.
+    One whose images stand in a list of their own, as those of a layout in index.json, may have
+    `listed_in() -> Listed | None`, which `check` judges, too.
     For what refers to an image see contracts.referrers, for blobs
     that come before the documents contracts.arrival.
     """

@@ -14,7 +14,11 @@ DEFAULT_PLATFORM = Platform("linux", "amd64")
 
 @value
 class Settings:
-    """A per-URI option of the same name wins over these."""
+    """A per-URI option of the same name wins over these.
+
+    `as_found` is said by `check`: the image is to be judged, not moved. An input that would refuse a
+    broken image then hands over what there is, and refuses only what it cannot tell from no image.
+    """
 
     platform: Platform = DEFAULT_PLATFORM
     username: str = ""
@@ -25,3 +29,4 @@ class Settings:
     retries: int = 3
     rate_limit: float | None = None
     temp_dir: Path | None = None
+    as_found: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from occystrap_core.contracts.check import FoundDocument, ImageUnderCheck, LayerUnderCheck, Role
 from occystrap_core.contracts.finding import Where
+from occystrap_core.contracts.input import Listed
 from occystrap_core.engine.documents import MAX_DEPTH, MAX_NODES, agreed_media_type, children_of
 from occystrap_core.engine.selection import Selection, best_answers, no_match
 from occystrap_core.model import media_types, strict_json
@@ -66,14 +67,20 @@ def find_documents(source: HasDocuments, selection: Selection) -> FoundImages:
     finder = _Finder(source, selection)
     try:
         root = source.root()
-    except ContentError as error:
+    except (ContentError, LimitExceeded) as error:
         finder.documents.append(FoundDocument(Role.MANIFEST, Where(), {}, None, error, None))
     else:
-        finder.manifest_or_index(root, {}, (), None)
-        if isinstance(finder.documents[0].trouble, OUTSIDE):
-            raise finder.documents[0].trouble
+        finder.manifest_or_index(root, finder.listed(), (), None)
+        _require_reached(finder.documents)
         _require_named_platform(finder.images, selection)
     return FoundImages(tuple(finder.documents), tuple(finder.images), tuple(finder.lacking))
+
+
+def _require_reached(documents: Sequence[FoundDocument]) -> None:
+    """Where the root itself is out of reach, there is nothing to report."""
+    root = next(document for document in documents if document.role is not Role.LAYOUT)
+    if isinstance(root.trouble, OUTSIDE):
+        raise root.trouble
 
 
 def _require_named_platform(images: list[ImageUnderCheck], selection: Selection) -> None:
@@ -94,6 +101,17 @@ class _Finder:
     images: list[ImageUnderCheck] = field(default_factory=list)
     lacking: list[NotFound] = field(default_factory=list)
     unreachable: list[OccystrapError] = field(default_factory=list)
+
+    def listed(self) -> Mapping[str, Any]:
+        """What the list that the root stands in says of it; the list is a document, too."""
+        ask: Callable[[], Listed | None] | None = getattr(self.source, "listed_in", None)
+        found = ask() if ask else None
+        if found is None:
+            return {}
+        trouble = _why_refused(found.raw, found.name)
+        where = Where(index=found.name)
+        self.documents.append(FoundDocument(Role.LAYOUT, where, {}, found.raw, trouble, _lenient(found.raw)))
+        return found.entry
 
     def manifest_or_index(
         self,
@@ -235,6 +253,14 @@ def _trouble(raw: bytes, descriptor: Descriptor, role: Role) -> OccystrapError |
         parsed = strict_json.loads_object(raw, str(role))
         if role is not Role.CONFIG:
             agreed_media_type(descriptor, parsed)
+    except ContentError as error:
+        return error
+    return None
+
+
+def _why_refused(raw: bytes, what: str) -> OccystrapError | None:
+    try:
+        strict_json.loads_object(raw, what)
     except ContentError as error:
         return error
     return None

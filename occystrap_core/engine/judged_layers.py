@@ -50,7 +50,10 @@ class JudgedLayers:
             self._scans[key] = (facts, scan.records)
             self._take(image, scan)
         scanned = [self._scans[_key(layer)] for layer in image.layers]
-        here = tuple(replace(facts, layer=layer) for (facts, _), layer in zip(scanned, image.layers, strict=True))
+        here = tuple(
+            replace(facts, layer=replace(layer, descriptor=facts.layer.descriptor))
+            for (facts, _), layer in zip(scanned, image.layers, strict=True)
+        )
         if error := self._excess(image, set(new)):
             self._say_too_much(image, error)
             return here, None

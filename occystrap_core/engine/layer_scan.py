@@ -78,6 +78,8 @@ class LayerScan:
 
     def run(self) -> LayerFacts:
         facts = self.facts or self._read()
+        if self.source.traits.by_diff_id:
+            facts = _known_by_its_bytes(facts)
         if not facts.is_authentic:
             self.remarks.clear()
         for examiner in self.examiners:
@@ -292,6 +294,16 @@ def _damaged(facts: LayerFacts, error: OccystrapError, stage: Stage) -> LayerFac
     if facts.damage is not None and not (stage is Stage.BLOB and isinstance(error, DigestMismatch)):
         return facts
     return replace(facts, damage=error, stage=stage)
+
+
+def _known_by_its_bytes(facts: LayerFacts) -> LayerFacts:
+    """A layer that nothing but a diff_id named is no other blob than was meant, whatever the diff_id says."""
+    descriptor, digest = facts.layer.descriptor, facts.digest
+    if descriptor is None or digest is None or facts.compression is not Compression.NONE:
+        return facts
+    if facts.size != descriptor.size:
+        return facts
+    return replace(facts, layer=replace(facts.layer, descriptor=replace(descriptor, digest=digest)))
 
 
 class _Stored:

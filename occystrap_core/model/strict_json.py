@@ -14,6 +14,9 @@ from typing import Any, NoReturn
 from occystrap_core.model.errors import InvalidJson
 
 MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES_JUDGED = 2 * MAX_BYTES
+"""How much is read of a document to say that it is too long."""
+
 MAX_DEPTH = 100
 _MAX_INTEGER_DIGITS = 19
 

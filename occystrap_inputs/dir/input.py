@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from occystrap_core.contracts.address import Address
 from occystrap_core.contracts.input import Chunk, InputTraits
 from occystrap_core.contracts.settings import Settings
+from occystrap_core.kit.docker_directory.as_found import FolderAsFound
 from occystrap_core.kit.docker_directory.content import DirectoryContent
 from occystrap_core.kit.docker_directory.images import chosen_image, listed_images
 from occystrap_core.kit.folder.beneath import Folder
@@ -16,13 +17,13 @@ from occystrap_inputs.dir.plugin import DirectoryInputOptions
 
 
 class DirectoryInput:
-    traits = InputTraits(unpacked=True)
-
     def __init__(self, address: Address, options: DirectoryInputOptions, settings: Settings) -> None:
         folder = Folder(address.path())
         image = chosen_image(listed_images(folder), options.ref, str(folder))
         self._name = image.name
-        self._content = DirectoryContent(folder, image.saved)
+        form = FolderAsFound if settings.as_found else DirectoryContent
+        self._content = form(folder, image.saved)
+        self.traits = InputTraits(unpacked=True, by_diff_id=settings.as_found)
 
     def name(self) -> ImageName:
         return self._name
@@ -35,6 +36,9 @@ class DirectoryInput:
 
     def blob(self, descriptor: Descriptor) -> Iterator[Chunk]:
         return self._content.blob(descriptor)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        return self._content.has_blob(descriptor)
 
     def close(self) -> None:
         """Nothing stays open between two calls."""

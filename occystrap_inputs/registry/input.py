@@ -11,11 +11,11 @@ from occystrap_core.kit.distribution.retry import Traffic
 from occystrap_core.kit.distribution.target import Target
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.document import Document
 from occystrap_core.model.errors import NotFound
 from occystrap_core.model.image import ImageName
-from occystrap_core.model.media_types import INDEXES, MANIFESTS
+from occystrap_core.model.media_types import CONFIGS, DOCKER_SCHEMA1, INDEXES, MANIFESTS
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.strict_json import MAX_BYTES_JUDGED
 from occystrap_inputs.registry.plugin import RegistryInputOptions
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class RegistryInput:
         self.client = RegistryClient(target.reference, target.access(options, settings))
         origin = (self.reference.registry.lower(), self.reference.repository)
         self.traits = InputTraits(origin=origin, platform=_platform(options, settings.platform), remote=True)
-        self._root: tuple[Document, Descriptor] | None = None
+        self._as_found = settings.as_found
+        self._root: tuple[bytes, Descriptor] | None = None
         self._blobs: dict[Digest, tuple[bool, int | None]] = {}
 
     @property
@@ -45,9 +46,11 @@ class RegistryInput:
         return self._fetched_root()[1]
 
     def document(self, descriptor: Descriptor) -> bytes:
-        document, root = self._fetched_root()
+        raw, root = self._fetched_root()
         if descriptor.digest == root.digest:
-            return document.raw
+            return raw
+        if self._as_found:
+            return self._document_as_found(descriptor)
         if descriptor.media_type in INDEXES | MANIFESTS:
             return self.client.manifest(str(descriptor.digest))[0].raw
         return self.client.blob_bytes(descriptor.digest)
@@ -81,11 +84,27 @@ class RegistryInput:
             self._blobs[digest] = self.client.told_of_blob(digest)
         return self._blobs[digest]
 
-    def _fetched_root(self) -> tuple[Document, Descriptor]:
+    def _fetched_root(self) -> tuple[bytes, Descriptor]:
         if self._root is None:
-            document, digest = self.client.manifest(self.reference.wanted)
-            self._root = document, Descriptor(document.media_type, digest, len(document.raw))
+            wanted = self.reference.wanted
+            self._root = self.client.manifest_as_found(wanted) if self._as_found else self._fetched(wanted)
         return self._root
+
+    def _fetched(self, wanted: str) -> tuple[bytes, Descriptor]:
+        document, digest = self.client.manifest(wanted)
+        return document.raw, Descriptor(document.media_type, digest, len(document.raw))
+
+    def _document_as_found(self, descriptor: Descriptor) -> bytes:
+        """A type that nobody knows may be that of a manifest as well as that of a config."""
+        wanted = descriptor.digest
+        if descriptor.media_type in INDEXES | MANIFESTS | DOCKER_SCHEMA1:
+            return self.client.manifest_as_found(str(wanted))[0]
+        try:
+            return self.client.blob_bytes(wanted, MAX_BYTES_JUDGED)
+        except NotFound:
+            if descriptor.media_type in CONFIGS:
+                raise
+            return self.client.manifest_as_found(str(wanted))[0]
 
 
 def _platform(options: RegistryInputOptions, usual: Platform) -> Platform | None:

@@ -41,6 +41,7 @@ ERRORS = {
     f"{GGCR}/layout/testdata/test_gc_image_unknown_mediatype": {"blob-missing"},
     f"{GGCR}/layout/testdata/test_gc_index": {"media-type-field"},
     f"{GGCR}/layout/testdata/test_index": {"media-type-field"},
+    f"{GGCR}/mutate/testdata/source_image_with_empty_layer_history.tar": {"config-digest"},
 }
 """Errors by image; every other that can be opened has none."""
 
@@ -48,7 +49,7 @@ WARNINGS = {
     "args-escaped": "dive's and docker's images were built with a CMD in shell form",
     "entrypoint-not-found": "apko names a shell and jib a java that these bare images do not have",
     "zstd-compat": "one is compressed with zstd",
-    "metadata": "where the manifest is missing",
+    "index-mixed-media-types": "a list that is Docker's by the word of the layout's index alone lists OCI manifests",
     "config-descriptor": "one artifact has no config, not even the empty one",
 }
 
@@ -69,7 +70,7 @@ def _paths(expect: str = "") -> list[str]:
 
 
 def _opened(path: Path) -> Iterator[Input]:
-    settings = Settings()
+    settings = Settings(as_found=True)
     if not path.is_dir():
         yield open_tar(Address.parse(f"tar://{path}"), TarInputOptions(), settings)
         return

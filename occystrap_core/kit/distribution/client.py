@@ -16,15 +16,16 @@ from occystrap_core.kit.distribution.connection import Timeouts
 from occystrap_core.kit.distribution.credentials import Credentials, stored_credentials
 from occystrap_core.kit.distribution.failures import Transient
 from occystrap_core.kit.distribution.http import HttpClient, Response
-from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, identified
+from occystrap_core.kit.distribution.manifests import ACCEPT, claimed_digest, described, identified
 from occystrap_core.kit.distribution.origin import registry_origin
 from occystrap_core.kit.distribution.retry import RetryPolicy, Traffic, rate_limit_of
 from occystrap_core.kit.distribution.session import Ask, Session
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import DigestMismatch, NotFound, OccystrapError, OptionError
 from occystrap_core.model.reference import Reference, referrers_tag
-from occystrap_core.model.strict_json import MAX_BYTES
+from occystrap_core.model.strict_json import MAX_BYTES, MAX_BYTES_JUDGED
 from occystrap_core.model.value import value
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,13 @@ class RegistryClient:
         what = f"the manifest {wanted} of {self.reference.familiar}"
         headers, raw = self._session.whole(self._manifest_ask("GET", wanted), MAX_BYTES, what)
         return identified(raw, headers, wanted)
+
+    def manifest_as_found(self, wanted: str) -> tuple[bytes, Descriptor]:
+        """What the registry sends, whatever it is, and what it says of it: only what it knows of no other
+        way is worked out."""
+        what = f"the manifest {wanted} of {self.reference.familiar}"
+        headers, raw = self._session.whole(self._manifest_ask("GET", wanted), MAX_BYTES_JUDGED, what)
+        return raw, described(raw, headers, wanted)
 
     def manifest_digest(self, wanted: str) -> Digest | None:
         """What the registry says it has under a tag or digest, without reading it."""

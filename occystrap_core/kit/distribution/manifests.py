@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import DigestMismatch, InvalidDigest, InvalidImage
@@ -36,6 +37,13 @@ def identified(raw: bytes, headers: Mapping[str, str], wanted: str) -> tuple[Doc
     return Document(raw, _media_type(Document(raw, "manifest").json, headers)), digest
 
 
+def described(raw: bytes, headers: Mapping[str, str], wanted: str) -> Descriptor:
+    """What is said of bytes that nobody checked yet: by whoever asked for a digest, or by the registry."""
+    digest = Digest.parse(wanted) if ":" in wanted else claimed_digest(headers) or Digest.of(raw)
+    sent = _sent_type(headers)
+    return Descriptor(sent if sent in _DOCUMENTS | DOCKER_SCHEMA1 else "", digest, len(raw))
+
+
 def claimed_digest(headers: Mapping[str, str]) -> Digest | None:
     """Docker-Content-Digest, where it is one that can be checked."""
     try:
@@ -50,7 +58,7 @@ def _require_match(raw: bytes, digest: Digest, message: str) -> None:
 
 
 def _media_type(json: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    sent = headers.get("content-type", "").partition(";")[0].strip().lower()
+    sent = _sent_type(headers)
     written = json.get("mediaType") or ""
     if sent in DOCKER_SCHEMA1 or written in DOCKER_SCHEMA1 or json.get("schemaVersion") == 1:
         raise InvalidImage(
@@ -60,6 +68,10 @@ def _media_type(json: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         raise InvalidImage(f"the registry sends a manifest as {sent}, and the manifest itself says {written}")
     named = written if written in _DOCUMENTS else sent
     return named if named in _DOCUMENTS else _shape(json)
+
+
+def _sent_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _shape(json: Mapping[str, Any]) -> str:

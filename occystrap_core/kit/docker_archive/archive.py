@@ -46,9 +46,9 @@ class Archive:
             raise InvalidImage(f"{self.what} has no {name!r}, which {because}")
         return raw
 
-    def content(self, member: Member) -> bytes:
-        if member.size > MAX_BYTES:
-            raise LimitExceeded(f"{self.what}: {member.name!r} is {member.size} bytes long; the limit is {MAX_BYTES}")
+    def content(self, member: Member, limit: int = MAX_BYTES) -> bytes:
+        if member.size > limit:
+            raise LimitExceeded(f"{self.what}: {member.name!r} is {member.size} bytes long; the limit is {limit}")
         return self.file.read(member.offset, member.size)
 
     def head(self, member: Member, count: int) -> bytes:

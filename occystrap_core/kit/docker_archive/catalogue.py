@@ -7,15 +7,17 @@ saved, and an archive that says two different things is read as docker reads it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.choice import Choice, GivenName
+from occystrap_core.kit.docker_archive.content import ArchivedImage
 from occystrap_core.kit.docker_archive.layout_content import LayoutContent
 from occystrap_core.kit.docker_archive.names import UNNAMED, image_name
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, SavedImage, saved_images
+from occystrap_core.kit.docker_archive.saved_as_found import SavedAsFound
 from occystrap_core.kit.docker_archive.saved_content import SavedContent
 from occystrap_core.kit.docker_archive.wholeness import look_below
 from occystrap_core.kit.oci_layout.index import LayoutIndex
@@ -37,7 +39,8 @@ class Catalogue:
     notes: tuple[str, ...] = ()
 
 
-def read_catalogue(archive: Archive) -> Catalogue:
+def read_catalogue(archive: Archive, *, as_found: bool = False) -> Catalogue:
+    """`as_found` opens also images of manifest.json that are broken."""
     if MANIFEST_FILE not in archive.members:
         return Catalogue(_by_index(archive, _required_index(archive), unpacked=False))
     saved = saved_images(archive.required(MANIFEST_FILE, "it must have"), archive.what)
@@ -47,7 +50,7 @@ def read_catalogue(archive: Archive) -> Catalogue:
             return _by_both(archive, index, saved)
     except (ContentError, LimitExceeded, NotFound) as error:
         notes = (f"read by its {MANIFEST_FILE}: {error.message}",)
-    return Catalogue(_by_manifest(archive, saved), notes)
+    return Catalogue(_by_manifest(archive, saved, as_found=as_found), notes)
 
 
 def _by_both(archive: Archive, index: LayoutIndex, saved: Sequence[SavedImage]) -> Catalogue:
@@ -85,12 +88,13 @@ def _index(archive: Archive) -> LayoutIndex | None:
     return LayoutIndex.parse(raw, archive.what)
 
 
-def _by_manifest(archive: Archive, saved: Sequence[SavedImage]) -> tuple[Choice, ...]:
+def _by_manifest(archive: Archive, saved: Sequence[SavedImage], *, as_found: bool) -> tuple[Choice, ...]:
+    form: Callable[[Archive, SavedImage], ArchivedImage] = SavedAsFound if as_found else SavedContent
     return tuple(
         Choice(
             names=_tags(image),
             digest=partial(_image_id, archive, image),
-            open=partial(SavedContent, archive, image),
+            open=partial(form, archive, image),
         )
         for image in saved
     )

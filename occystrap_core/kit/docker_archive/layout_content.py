@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from occystrap_core.contracts.input import Listed
 from occystrap_core.contracts.referrers import Referrers
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.members import Member
@@ -29,6 +30,9 @@ class LayoutContent:
         if descriptor.digest == self._index.document.digest:
             return self._index.document.raw
         return self._archive.content(self.blob(descriptor))
+
+    def listed_in(self) -> Listed | None:
+        return self._index.listed(self._root)
 
     def referrers(self, digest: Digest) -> Referrers:
         return referrers_among(self._index.entries, self.document, digest)

@@ -69,7 +69,7 @@ class SavedContent:
 
     @cached_property
     def _manifest(self) -> Document:
-        return docker_manifest(self._config, self._layers)
+        return docker_manifest(self._config.descriptor(), self._layers)
 
     def _layer_member(self, name: str) -> Member:
         member = self._archive.members.layer(name)

@@ -12,12 +12,12 @@ from occystrap_core.model.errors import InvalidImage, NotFound
 from occystrap_core.model.media_types import DOCKER_MANIFEST
 
 
-def docker_manifest(config: Document, layers: Iterable[Descriptor]) -> Document:
+def docker_manifest(config: Descriptor, layers: Iterable[Descriptor]) -> Document:
     """A schema 2 manifest over this config and these layers."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": DOCKER_MANIFEST,
-        "config": config.descriptor().to_json(),
+        "config": config.to_json(),
         "layers": [layer.to_json() for layer in layers],
     }
     return Document(strict_json.dumps(manifest), DOCKER_MANIFEST)

@@ -30,7 +30,7 @@ class DirectoryContent:
         files = [tidy(name) for name in image.layers]
         layers = [self._described(file, diff_id) for file, diff_id in zip(files, diff_ids, strict=True)]
         self._files = {layer.digest: file for layer, file in zip(layers, files, strict=True)}
-        self._manifest = docker_manifest(self._config, layers)
+        self._manifest = docker_manifest(self._config.descriptor(), layers)
 
     def root(self) -> Descriptor:
         return self._manifest.descriptor()
@@ -43,6 +43,9 @@ class DirectoryContent:
         if file is None:
             raise lacks(str(self._folder), descriptor)
         return self._folder.chunks(file)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        return descriptor.digest in self._files
 
     def _described(self, file: str, diff_id: Digest) -> Descriptor:
         with self._folder.open(file) as opened:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from occystrap_core.kit.oci_layout.names import CONTAINERD_NAME, REF_NAME
+from occystrap_core.contracts.input import Listed
+from occystrap_core.kit.oci_layout.names import CONTAINERD_NAME, INDEX_FILE, REF_NAME
 from occystrap_core.model import strict_json
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
@@ -52,6 +53,13 @@ class LayoutIndex:
 
     def by_digest(self, digest: Digest) -> Descriptor | None:
         return next((entry for entry in self.entries if entry.digest == digest), None)
+
+    def listed(self, root: Descriptor) -> Listed | None:
+        """What it says of one of its images; None for what it does not list."""
+        for entry, written in zip(self.entries, self.document.json["manifests"], strict=True):
+            if entry is root:
+                return Listed(INDEX_FILE, self.document.raw, written)
+        return None
 
     def only_image(self) -> Descriptor:
         """The one image there is, which may be index.json itself. What refers to it stands beside it."""

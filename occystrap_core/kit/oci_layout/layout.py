@@ -46,11 +46,11 @@ class Layout:
             return self.index.by_digest(target.digest) or self._unlisted(target.digest)
         return self.index.named(target.name) if target.name else self.index.only_image()
 
-    def document(self, descriptor: Descriptor) -> bytes:
+    def document(self, descriptor: Descriptor, limit: int = strict_json.MAX_BYTES) -> bytes:
         if descriptor.digest == self.index.document.digest:
             return self.index.document.raw
         try:
-            return self.folder.read(blob_file(descriptor.digest))
+            return self.folder.read(blob_file(descriptor.digest), limit)
         except NotFound:
             raise self._missing(descriptor.digest) from None
 
