@@ -26,7 +26,7 @@ from occystrap_core.testing.build import (
 )
 from occystrap_core.testing.memory import MemoryInput, StoredImage
 from tests.checks.broken import NOON, configured, document_rules, edited, found, image, index, stored, without
-from tests.checks.rules import said
+from tests.checks.rules import findings, said
 
 E, W = Severity.ERROR, Severity.WARNING
 LICENSES = "org.opencontainers.image.licenses"
@@ -116,6 +116,15 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
     ("blob-size", E, "longer than the 5 bytes", lambda: layer_with(size=5)),
     ("blob-size", E, "its descriptor says 100000", lambda: layer_with(size=100000)),
     ("blob-digest", E, "its descriptor says", lambda: artifact_with_other_blob()),
+    ("layer-media-type", E, "application/foo, which engines do not", lambda: layer_with(mediaType="application/foo")),
+    ("layer-media-type", E, "v1.tar.gzip, which", lambda: layer_with(mediaType=f"{OCI_LAYER}.gzip")),
+    ("layer-media-type", E, "v1.tar+xz, which engines", lambda: layer_with(mediaType=f"{OCI_LAYER}+xz")),
+    (
+        "layer-media-type",
+        W,
+        "nydus.blob.v1, which engines",
+        lambda: layer_with(mediaType="application/vnd.oci.image.layer.nydus.blob.v1"),
+    ),
     ("manifest-digest", E, "the manifest has the digest sha256:", other_digest_of_manifest),
     ("manifest-size", E, "bytes long, the index says 12", lambda: child(size=12)),
     ("size-negative", E, "layer 1 of the manifest has the size -1", lambda: layer_with(size=-1)),
@@ -320,6 +329,16 @@ LEGAL: list[tuple[str, Callable[[], Content | MemoryInput]]] = [
     ("pretty JSON", lambda: manifest_bytes(lambda raw: json.dumps(json.loads(raw), indent=3).encode() + b"\n")),
     ("an encrypted layer", lambda: layer_with(mediaType=f"{OCI_LAYER}+gzip+encrypted")),
 ]
+
+
+def test_a_signature_of_cosign_has_no_layers_to_unpack() -> None:
+    """It has a config like an image's, of no system, and a layer that is JSON."""
+    signature = edited(
+        image(),
+        lambda json: json["layers"][0].update(mediaType="application/vnd.dev.cosign.simplesigning.v1+json"),
+        lambda json: json.update(os="", architecture=""),
+    )
+    assert findings(signature, "layer-media-type") == []
 
 
 class Refusing(MemoryInput):
