@@ -9,6 +9,9 @@ import stat
 from occystrap_core.kit.rootfs.resolve import Making, Open, walk
 
 MAX_OPEN = 128
+MAX_TIMES = 20_000
+"""Of how many directories the times are remembered; those of others are set, and read again."""
+
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -47,6 +50,8 @@ class Directories:
             return found
         if self._leaving or len(self._open) >= MAX_OPEN:
             self._close_some()
+        if len(self._times) >= MAX_TIMES:
+            self.settle()
         return self.beside(path)
 
     def beside(self, path: bytes) -> Directory:

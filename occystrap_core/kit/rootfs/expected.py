@@ -44,6 +44,7 @@ class _Moot(Exception):
 @dataclass(slots=True)
 class ExpectedTree:
     root: Node = field(default_factory=lambda: Node(_implied(0), {}))
+    _stripped: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, record: Iterable[Said]) -> ExpectedTree:
@@ -79,9 +80,24 @@ class ExpectedTree:
         except _Moot:
             return
         if hidden:
-            _hide(children, hidden, said.layer)
+            self._hide(children, hidden, said.layer)
         else:
-            _strip(children, said.layer)
+            self._strip(children, said.layer)
+
+    def _hide(self, children: dict[bytes, Child], name: bytes, layer: int) -> None:
+        child = children.get(name)
+        if child is None:
+            return
+        below = child.node.children
+        if below is not None:
+            self._strip(below, layer)
+        _drop_if_older(children, name, child, layer)
+
+    def _strip(self, children: dict[bytes, Child], layer: int) -> None:
+        """Once in a layer: what comes into a directory later is the layer's."""
+        if self._stripped.get(id(children)) != layer:
+            _strip(children, layer)
+            self._stripped[id(children)] = layer
 
     def _put(self, children: dict[bytes, Child], name: bytes, said: Said) -> None:
         old = children.get(name)
@@ -136,16 +152,6 @@ class ExpectedTree:
         children = trail[-1].children
         assert children is not None
         return children
-
-
-def _hide(children: dict[bytes, Child], name: bytes, layer: int) -> None:
-    child = children.get(name)
-    if child is None:
-        return
-    below = child.node.children
-    if below is not None:
-        _strip(below, layer)
-    _drop_if_older(children, name, child, layer)
 
 
 def _strip(children: dict[bytes, Child], layer: int) -> None:

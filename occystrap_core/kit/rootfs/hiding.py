@@ -6,7 +6,7 @@ import os
 import stat
 
 from occystrap_core.kit.rootfs import removal, whiteouts
-from occystrap_core.kit.rootfs.directories import Directory, is_directory
+from occystrap_core.kit.rootfs.directories import Directory, exists, is_directory
 from occystrap_core.kit.rootfs.overlay import for_an_overlay, make_opaque
 from occystrap_core.kit.rootfs.tree import BELOW, Moot, Tree
 
@@ -53,8 +53,11 @@ class Hiding:
         if self._tree.overlay:
             make_opaque(directory.fd)
             return
+        if self._tree.is_rid(directory.inode):
+            return
         self._tree.directories.forget()
         removal.empty(directory.fd, path, self._tree.added, self._only_holds)
+        self._tree.rid_of_older.add(directory.inode)
 
     def _delete(self, parent: Directory, name: bytes, path: bytes) -> None:
         """What older layers have of this name: all of it, or what this layer did not add."""
@@ -64,8 +67,13 @@ class Hiding:
             return
         is_added = self._tree.added(parent.inode, name)
         if stat.S_ISDIR(status.st_mode):
+            if is_added and self._tree.is_rid(status.st_ino):
+                return
             self._tree.directories.forget()
             removal.remove(parent.fd, name, path, self._tree.added, self._only_holds, stays_itself=is_added)
+            self._tree.rid_of_older.add(status.st_ino)
+            if exists(parent, name):
+                self._tree.added.add(parent.inode, name)
         elif not is_added:
             os.unlink(name, dir_fd=parent.fd)
             if stat.S_ISLNK(status.st_mode):

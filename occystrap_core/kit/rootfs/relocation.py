@@ -13,11 +13,15 @@ from occystrap_core.kit.rootfs.lookup import beside, is_whiteout, status_of, vis
 from occystrap_core.kit.rootfs.removal import remove
 from occystrap_core.kit.rootfs.report import LayerReport
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE, MAX_LINKS
-from occystrap_core.model.errors import InvalidImage
+from occystrap_core.model.errors import InvalidImage, LimitExceeded
 from occystrap_core.model.shown import shown
+
+MOST_RENAMES = 20_000_000
+"""How many paths may be looked at to move what one layer has below links of lower ones."""
 
 
 def relocate(layer: Path, report: LayerReport, below: Sequence[Path]) -> None:
+    renames = 0
     for path in sorted(report.implied, key=lambda each: each.count(b"/")):
         status = status_of(layer, path) if path else None
         if status is None or not stat.S_ISDIR(status.st_mode):
@@ -28,6 +32,12 @@ def relocate(layer: Path, report: LayerReport, below: Sequence[Path]) -> None:
         target = _resolved(path, layer, below)
         if not (target + b"/").startswith(path + b"/"):
             report.implied.extend(make_directories(layer, target))
+            renames += len(report.implied) + len(report.hiding) + len(report.borrowed)
+            if renames > MOST_RENAMES:
+                raise LimitExceeded(
+                    f"the layer has something below too many symbolic links of lower layers: "
+                    f"more than {MOST_RENAMES} paths would have to be looked at"
+                )
             _merge(layer, path, target, report.implied)
             _rename_in(report, path, target)
 

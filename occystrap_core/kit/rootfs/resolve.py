@@ -19,6 +19,9 @@ from occystrap_core.model.shown import shown
 MAX_LINKS = 40
 """As in the kernel: how many symbolic links one path may lead through."""
 
+MAX_STEPS = 10_000
+"""How many directories one path may lead through, each `..` of a link's target being a walk from the root again."""
+
 IMPLIED_MODE = 0o755
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -54,11 +57,14 @@ def walk(root: int, path: bytes, make: Making | None = None) -> int:
     """A descriptor of the directory `path` inside `root`; `make` makes what is missing."""
     ahead = path.split(b"/")[::-1]
     behind: list[bytes] = []
-    links = 0
+    links = steps = 0
     here = os.open(".", _STEP, dir_fd=root)
     try:
         while ahead:
             part = ahead.pop()
+            steps += 1
+            if steps > MAX_STEPS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
             if part in (b"", b"."):
                 continue
             if part == b"..":

@@ -13,10 +13,15 @@ from occystrap_core.kit.rootfs.names import AddedNames
 from occystrap_core.kit.rootfs.overlay import make_opaque
 from occystrap_core.kit.rootfs.report import LayerReport
 from occystrap_core.kit.rootfs.resolve import IMPLIED_MODE, Open, opener
+from occystrap_core.model.errors import LimitExceeded
 from occystrap_core.streams.tar import TarEntry
 
 BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OWN = 0o700
+
+MOST_IMPLIED = 500_000
+MOST_PATHS = 32 << 20
+"""The bytes of the paths of directories without an entry, in one layer."""
 
 
 class Moot(Exception):
@@ -25,7 +30,8 @@ class Moot(Exception):
 
 class Tree:
     """`report` counts for the layer at work, and `added` are its names; `implied` are its
-    directories without an entry, by inode. `only_hides` is set while a whiteout is at work."""
+    directories without an entry, by inode. `only_hides` is set while a whiteout is at work;
+    `rid_of_older` are the directories that whiteouts of the layer left nothing of older ones in."""
 
     def __init__(self, root: int, *, overlay: bool, privileged: bool, open_in: Open | None) -> None:
         self.overlay = overlay
@@ -39,6 +45,8 @@ class Tree:
         self.report = LayerReport()
         self.implied: dict[int, bytes] = {}
         self.only_hides = False
+        self.rid_of_older: set[int] = set()
+        self._paths_of_implied = 0
         self._late_modes: dict[int, tuple[bytes, int]] = {}
         attributes.drop_default_acl(root)
         self.imply(root, b"")
@@ -50,7 +58,13 @@ class Tree:
         report.implied.extend(self.implied.values())
         self.added.clear()
         self.implied.clear()
+        self._paths_of_implied = 0
+        self.rid_of_older.clear()
         return report
+
+    def is_rid(self, inode: int) -> bool:
+        """Whether all that is in the directory is the layer's: one that got the number of another is so, too."""
+        return inode in self.rid_of_older
 
     def close_directories(self) -> None:
         """Give directories the modes that would have kept things out of them."""
@@ -133,6 +147,12 @@ class Tree:
         self._set_directory_mode(fd, inode, path, IMPLIED_MODE)
         self.directories.gets_time(inode, path, 0)
         self.implied[inode] = path
+        self._paths_of_implied += len(path)
+        if len(self.implied) > MOST_IMPLIED or self._paths_of_implied > MOST_PATHS:
+            raise LimitExceeded(
+                f"the layer has no entry for more than {MOST_IMPLIED} directories that it has something in, "
+                f"or their paths take more than {MOST_PATHS} bytes"
+            )
 
     def replace(self, fd: int, path: bytes) -> None:
         """In an overlay: of the directory that lower layers have under this name, nothing stays."""
