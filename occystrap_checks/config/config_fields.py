@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from occystrap_checks.config.judged import judged_config
-from occystrap_checks.lenient import as_digest, as_object, as_written
+from occystrap_checks.lenient import as_digest, as_list, as_object, as_written
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, hookimpl
 
 Fits = Callable[[object], bool]
@@ -33,6 +33,8 @@ class ConfigFields(Examination):
             return
         yield from _misfits(config, _TOP, "")
         yield from _misfits(as_object(config.get("config")), _RUN, "config.")
+        for number, step in enumerate(as_list(config.get("history"))):
+            yield from _misfits(as_object(step), _STEP, f"history[{number}].")
         rootfs = config.get("rootfs")
         diff_ids = as_object(rootfs).get("diff_ids")
         if rootfs is None:
@@ -94,6 +96,7 @@ _TOP = {
     "architecture": _TEXT, "os": _TEXT, "variant": _TEXT, "os.version": _TEXT, "author": _TEXT, "created": _TEXT,
     "os.features": _TEXTS, "config": _OBJECT, "rootfs": _OBJECT, "history": _OBJECTS,
 }  # fmt: skip
+_STEP = {"created": _TEXT, "created_by": _TEXT, "author": _TEXT, "comment": _TEXT, "empty_layer": _FLAG}
 _RUN = {
     "User": _TEXT, "WorkingDir": _TEXT, "StopSignal": _TEXT, "Entrypoint": _TEXTS, "Cmd": _TEXTS, "Env": _TEXTS,
     "Shell": _TEXTS, "OnBuild": _TEXTS, "ExposedPorts": _OBJECT, "Volumes": _OBJECT, "Healthcheck": _OBJECT,

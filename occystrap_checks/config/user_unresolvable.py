@@ -21,6 +21,7 @@ from occystrap_core.contracts import (
 )
 
 _PASSWD, _GROUP = "etc/passwd", "etc/group"
+_LARGEST = (1 << 31) - 1
 
 
 @hookimpl
@@ -52,6 +53,8 @@ class UserUnresolvable(Examination):
 
 
 def _missing(view: View, what: str, name: str, path: str) -> Iterator[Remark]:
+    if name.isdecimal() and int(name[:20]) > _LARGEST:
+        yield Remark(f"the image runs as {what} {name[:20]}, above {_LARGEST}, which is where engines end")
     if not name or name.isdecimal():
         return
     content = view.content(path.encode())

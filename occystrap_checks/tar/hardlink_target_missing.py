@@ -48,11 +48,14 @@ def _faults(view: View) -> Iterator[Remark]:
             message, severity = _judged(view, layer, number, _cleaned(seen.linkname))
             if message:
                 path = shown(seen.path)
-                text = f"{path} is a hard link to {shown(seen.linkname)}, which {message}"
+                target = shown(seen.linkname) or "''"
+                text = f"{path} is a hard link to {target}, which {message}"
                 yield Remark(text, Where(layer=layer, entry=path), severity)
 
 
 def _judged(view: View, layer: int, number: int, target: bytes) -> tuple[str, Severity | None]:
+    if not target:
+        return "is no name of a file", None
     if b".." in target.split(b"/"):
         return "leads out of the image", None
     here = view.number(layer, target)

@@ -21,6 +21,7 @@ from occystrap_core.contracts import (
 )
 
 _SUSPECT = re.compile(rb"[\x01-\x1f\x7f-\xff]")
+_TURNS = frozenset("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @hookimpl
@@ -32,7 +33,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         severity=Severity.WARNING,
         needs=Needs.HEADERS,
         why="Names that are not UTF-8 cannot be stored on macOS and Windows, nor spelled in JSON; decomposed ones "
-        "look the same and are others; control characters drive terminals that list them.",
+        "look the same and are others; control characters drive terminals that list them, and those that turn the "
+        "line around show one name as another.",
         example="touch \"$(printf 'caf\\351')\", or a layer made on a Mac",
         remedy="Rename the files before they are packed.",
     )
@@ -63,4 +65,6 @@ def _fault(path: bytes) -> str:
         return "not in UTF-8"
     if any(unicodedata.category(char) == "Cc" for char in text):
         return "with control characters"
+    if not _TURNS.isdisjoint(text):
+        return "with characters that turn the direction of the line, or break it"
     return "" if unicodedata.is_normalized("NFC", text) else "in decomposed Unicode"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from occystrap_checks.wording import NOTHING, Tally, counted
@@ -17,11 +18,16 @@ from occystrap_core.contracts import (
     Needs,
     Remark,
     Severity,
+    View,
     Where,
     hookimpl,
     shown,
 )
-from occystrap_core.contracts.entry import SYMLINK
+from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
+
+_NO_PATH = re.compile(rb"\0\0")
+_MOST_FOLDERS = 10_000
+_MOST_LINKS = 40
 
 
 @hookimpl
@@ -43,6 +49,20 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class TarPathEscape(Examination):
     def layer(self, image: ImageUnderCheck, layer: LayerUnderCheck) -> LayerExamination:
         return Paths()
+
+    def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
+        """What only all layers together tell: links of lower ones, and links by way of others."""
+        lower: dict[bytes, bytes] = {}
+        for layer, facts in enumerate(view.facts):
+            if facts.listing is None:
+                continue
+            own = dict(_climbing(facts.listing))
+            yield from _through(facts.listing, _still_links(view, layer, lower), layer)
+            for path, link in _climbers(view, layer):
+                if link not in own and link not in lower:  # those were told of
+                    message = f"{shown(path)} is written through the symlink {shown(link)}, which leads above the root"
+                    yield Remark(message, Where(layer=layer, entry=shown(path)))
+            lower |= own
 
 
 class Paths(LayerExamination):
@@ -66,9 +86,56 @@ class Paths(LayerExamination):
         if self._absolute.count:
             paths = counted(self._absolute.count, "path")
             yield Remark(f"{paths} not relative to the root: {self._absolute}", severity=Severity.INFO)
-        links = dict(_climbing(facts.listing))
-        if links:
-            yield from _through(facts.listing, links)
+        yield from _roots(facts.listing)
+        yield from _through(facts.listing, dict(_climbing(facts.listing)))
+
+
+def _roots(listing: Listing) -> Iterator[Remark]:
+    """Entries that are the root of the image, and no directory."""
+    for number in listing.matching(_NO_PATH):
+        seen = listing.seen(number)
+        if not seen.path and seen.kind != DIRECTORY:
+            what = f"a symlink to {shown(seen.linkname)}" if seen.kind == SYMLINK else "no directory"
+            yield Remark(f"an entry makes the root of the image {what}", Where(entry="/"))
+
+
+def _climbers(view: View, layer: int) -> Iterator[tuple[bytes, bytes]]:
+    """The first entry in each folder that is reached by climbing above the root, with the outermost symlink."""
+    known: set[bytes] = set()
+    for path, _ in view.moved(layer):
+        folder = path.rpartition(b"/")[0]
+        if folder in known or len(known) > _MOST_FOLDERS:
+            continue
+        known.add(folder)
+        if link := _climbing_link(view, layer, folder):
+            yield path, link
+
+
+def _climbing_link(view: View, layer: int, folder: bytes) -> bytes:
+    """The first symlink on the way to the folder, where that way leads above the root; else empty."""
+    waiting, done, first, links = folder.split(b"/")[::-1], b"", b"", 0
+    while waiting and links <= _MOST_LINKS:
+        part = waiting.pop()
+        if part == b"..":
+            if not done:
+                return first
+            done = done.rpartition(b"/")[0]
+        elif part not in (b"", b"."):
+            done = done + b"/" + part if done else part
+            target = _link_at(view, layer, done)
+            if target.startswith(b"/"):  # that means the root of the image
+                return b""
+            if target:
+                first, links = first or done, links + 1
+                done = done.rpartition(b"/")[0]
+                waiting += target.split(b"/")[::-1]
+    return b""
+
+
+def _link_at(view: View, layer: int, path: bytes) -> bytes:
+    number = view.number(layer, path)
+    seen = view.listing(layer).seen(number) if number is not None else view.below(layer, path)
+    return seen.linkname if seen is not None and seen.kind == SYMLINK else b""
 
 
 def _climbing(listing: Listing) -> Iterator[tuple[bytes, bytes]]:
@@ -90,12 +157,18 @@ def _depth(folder: bytes, target: bytes) -> int:
     return lowest
 
 
-def _through(listing: Listing, links: dict[bytes, bytes]) -> Iterator[Remark]:
-    for number, folder in listing.folders():
+def _still_links(view: View, layer: int, links: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Those that this layer finds, and leaves in their place."""
+    left = {path: target for path, target in links.items() if view.number(layer, path) is None}
+    return {path: target for path, target in left.items() if _link_at(view, layer, path) == target}
+
+
+def _through(listing: Listing, links: dict[bytes, bytes], layer: int | None = None) -> Iterator[Remark]:
+    for number, folder in listing.folders() if links else ():
         while folder and folder not in links:
             folder = folder.rpartition(b"/")[0]
         if folder:
             path = shown(listing.path(number))
             target = shown(links[folder])
             message = f"{path} is written through the symlink {shown(folder)} -> {target}, which leads above the root"
-            yield Remark(message, Where(entry=path))
+            yield Remark(message, Where(layer=layer, entry=path))

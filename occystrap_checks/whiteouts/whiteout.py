@@ -21,7 +21,7 @@ from occystrap_core.contracts import (
     shown,
 )
 
-_EMPTY = b".wh."
+_NAMES_NOTHING = frozenset({b".wh.", b".wh..", b".wh..."})
 
 
 @hookimpl
@@ -33,7 +33,8 @@ def occystrap_checks() -> Iterable[CheckSpec]:
         severity=Severity.ERROR,
         needs=Needs.HEADERS,
         why="A file named .wh. alone deletes nothing. The specification tells engines to refuse it; some took it "
-        "for an opaque directory and deleted everything beside it.",
+        "for an opaque directory and deleted everything beside it. With one or two dots behind, it would delete the "
+        "directory it is in, or the one above.",
         example='A program that wrote ".wh." + name with an empty name.',
         remedy="Leave the entry out; an opaque directory is marked by .wh..wh..opq.",
         entries=Entries.WHITEOUTS,
@@ -48,6 +49,8 @@ class Whiteout(Examination):
 class Targets(LayerExamination):
     def entry(self, entry: Entry) -> Iterable[Remark]:
         path = entry.path
-        if path.rpartition(b"/")[2] != _EMPTY:
+        name = path.rpartition(b"/")[2]
+        if name not in _NAMES_NOTHING:
             return NOTHING
-        return (Remark(f"the whiteout {shown(path)} names nothing to delete", Where(entry=shown(path))),)
+        what = f"'{name[4:].decode()}', which is no name" if len(name) > 4 else "nothing to delete"
+        return (Remark(f"the whiteout {shown(path)} names {what}", Where(entry=shown(path))),)

@@ -23,6 +23,7 @@ from occystrap_core.contracts import (
 from occystrap_core.contracts.entry import REGULAR
 
 _AUFS = b".wh..wh."
+_OPAQUE = b".wh..wh..opq"
 
 
 @hookimpl
@@ -49,7 +50,8 @@ class WhiteoutType(Examination):
 
 class Kinds(LayerExamination):
     def entry(self, entry: Entry) -> Iterable[Remark]:
-        if entry.path.rpartition(b"/")[2].startswith(_AUFS):
+        name = entry.path.rpartition(b"/")[2]
+        if name.startswith(_AUFS) and name != _OPAQUE:
             return NOTHING
         path = shown(entry.path)
         return (Remark(f"the whiteout {path} is no regular file", Where(entry=path)),)

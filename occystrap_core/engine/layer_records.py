@@ -22,6 +22,7 @@ LONGEST_PATH = 4096
 """No system opens a longer one."""
 
 _AUFS = b".wh..wh."
+_NAMES_NOTHING = frozenset({b".wh.", b".wh..", b".wh..."})
 _NUL = b"\0"
 _MODE_UID_GID = slice(100, 124)
 _BLOCK = 512
@@ -189,7 +190,7 @@ class LayerRecords:
         if name == OPAQUE:
             self.opaque.append((folder, len(self)))
             self._budget.claim_opaque()
-        elif not name.startswith(_AUFS) and len(name) > len(WHITEOUT):
+        elif not name.startswith(_AUFS) and name not in _NAMES_NOTHING:
             target = name[len(WHITEOUT) :]
             path = folder + b"/" + target if folder else target
             self.whiteouts.append(path)

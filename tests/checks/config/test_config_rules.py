@@ -93,6 +93,8 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     ),
     ("config-fields", E, "config.Env is [1], which is no list of texts", lambda: configured(Env=[1])),
     ("config-fields", E, 'config.Volumes is ["/data"], which is no object', lambda: configured(Volumes=["/data"])),
+    ("config-fields", E, "history[0].created_by is 5, which is no text", lambda: history({"created_by": 5})),
+    ("config-fields", E, "history[0].empty_layer is 0", lambda: history({"created_by": "a", "empty_layer": 0})),
     ("config-fields", E, "history is {}, which is no list of objects", lambda: says(history={})),
     (
         "config-fields",
@@ -140,6 +142,8 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
     ("onbuild", W, "2 ONBUILD triggers, the first is 'RUN make'", lambda: configured(OnBuild=["RUN make", "RUN test"])),
     ("user-unresolvable", W, "as user 'app', who is not in its /etc/passwd", lambda: with_users(User="app")),
     ("user-unresolvable", W, "as group 'app', who is not in its /etc/group", lambda: with_users(User="nobody:app")),
+    ("user-unresolvable", W, "as user 99999999999, above 2147483647", lambda: with_users(User="99999999999")),
+    ("user-unresolvable", W, "as group 2147483648, above", lambda: with_users(User="0:2147483648")),
     ("user-unresolvable", W, "as user 'nobody' and has no /etc/passwd", lambda: configured(User="nobody")),
 ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from occystrap_core.contracts.entry import BLOCK_DEVICE, Entry
+from occystrap_core.contracts.entry import BLOCK_DEVICE, DIRECTORY, SYMLINK, Entry
 from occystrap_core.streams.tar import END_OF_ARCHIVE, make_entry
 from occystrap_core.streams.tar.header import put, sealed
 from occystrap_core.streams.tar.times import HEADER_TIMES
@@ -56,6 +56,31 @@ CASES = {
     ),
     "a path with dots": ([ETC, file("etc/../../x")], [("tar-path-escape", "error")]),
     "dots that are no way up": ([ETC, file("etc/a..b"), file("etc/...")], []),
+    "the root as a symlink": ([make_entry(b".", SYMLINK, linkname=b"etc")], [("tar-path-escape", "error")]),
+    "the root as a file": ([make_entry(b"./")], [("tar-path-escape", "error")]),
+    "an entry without a name": ([patched(header(b"x"), 0, b"\0")], [("tar-path-escape", "error")]),
+    "the root as a directory": ([make_entry(b"./", DIRECTORY), file("x")], []),
+    "a symlink that climbs by way of another, and a file in it": (
+        [directory("a"), symlink("a/b", "../.."), symlink("c", "a/b/.."), file("c/x")],
+        [("parent-not-directory", "warning"), ("tar-path-escape", "error")],
+    ),
+    "a symlink up and down again, and a file in it": (
+        [directory("a"), directory("b"), symlink("a/b", "../b"), file("a/b/x")],
+        [("parent-not-directory", "warning")],
+    ),
+    "a hard link to no name": ([ETC, hardlink("etc/copy", "")], [("hardlink-target-missing", "error")]),
+    "a name that no file system takes": ([file("x" * 256)], [("name-length", "error")]),
+    "the name of a directory that no file system takes": (
+        [file("é" * 130 + "/x")],
+        [("name-length", "error"), ("parent-not-directory", "info")],
+    ),
+    "the longest name": ([file("x" * 255)], []),
+    "names that turn the line around": ([file("a\u202eb")], [("name-encoding", "warning")]),
+    "names with a space that is wide": ([file("a\u3000b"), file("c\u200dd")], []),
+    "a path for all that follow": (
+        [make_entry(b"pax_global_header", b"g", pax={"path": b"x"}), file("y")],
+        [("pax-global", "warning")],
+    ),
     "absolute paths": ([file("/ko-app")], [("tar-path-escape", "info")]),
     "a symlink that climbs above the root, and a file in it": (
         [symlink("lib", "../../lib"), file("lib/x")],
@@ -201,6 +226,10 @@ class TestOverSeveralLayers:
         assert message == (
             "bin/sub/sh lies in bin, a symlink to usr/bin in layer 1: some engines follow it, others replace it"
         )
+
+    def test_a_file_in_what_is_a_symlink_below_that_climbs(self) -> None:
+        image = image_of([ETC, symlink("lib", "../../lib")], [file("lib/x")])
+        assert told(image) == [("parent-not-directory", "warning"), ("tar-path-escape", "error")]
 
     def test_a_symlink_below_that_the_layer_makes_a_directory(self) -> None:
         lower = [directory("usr"), directory("usr/bin"), symlink("bin", "usr/bin")]
