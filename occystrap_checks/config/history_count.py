@@ -33,7 +33,7 @@ class HistoryCount(Examination):
             return ()
         steps = [as_object(step) for step in as_list(config.get("history"))]
         filled = sum(not step.get("empty_layer") for step in steps)
-        layers = len(image.layers)
+        layers = len(image.layers) + image.left_out
         if not steps:
             return (Remark("the config has no history", severity=Severity.INFO),)
         if filled == layers:

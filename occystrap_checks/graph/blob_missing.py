@@ -20,8 +20,7 @@ from occystrap_core.contracts import (
 )
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.errors import NotFound
-
-_TITLE = "org.opencontainers.image.title"
+from occystrap_core.model.image import TITLE
 
 
 @hookimpl
@@ -55,7 +54,7 @@ class BlobMissing(Examination):
                 continue
             where, digest = Where(layer=layer.position), layer.descriptor.digest
             if has_blob(layer.descriptor) is False:
-                title = as_text(layer.descriptor.annotations.get(_TITLE))
+                title = as_text(layer.descriptor.annotations.get(TITLE))
                 yield Remark(f"the source has no blob {digest}{f', {shown(title)}' if title else ''}", where)
             elif (length := self._length_of(layer.descriptor)) not in (None, layer.descriptor.size):
                 wanted = layer.descriptor.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from occystrap_core.contracts import CheckSpec, Examination, FoundDocument, Needs, Remark, Severity, hookimpl
+from occystrap_core.model.errors import LimitExceeded
 
 
 @hookimpl
@@ -23,6 +24,6 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class Metadata(Examination):
     def document(self, document: FoundDocument) -> Iterable[Remark]:
-        if document.raw is None and not document.reference:
+        if document.raw is None and not document.reference and not isinstance(document.trouble, LimitExceeded):
             return (Remark("the source gives neither a manifest nor a config; rules about documents did not run"),)
         return ()

@@ -28,7 +28,7 @@ from occystrap_core.model.errors import (
     TransferError,
     attributed,
 )
-from occystrap_core.model.image import ATTESTED_DIGEST
+from occystrap_core.model.image import ATTESTED_DIGEST, TITLE
 from occystrap_core.model.platform import Platform
 from occystrap_core.model.value import value
 
@@ -212,7 +212,9 @@ class _Finder:
             descriptor = Descriptor.from_json(reference, "config")
         except ContentError as error:
             return FoundDocument(Role.CONFIG, manifest.where, reference, None, error, None)
-        return self._document(descriptor, reference, Role.CONFIG, manifest.where)
+        title = str(descriptor.annotations.get(TITLE, ""))
+        where = replace(manifest.where, entry=title) if title else manifest.where
+        return self._document(descriptor, reference, Role.CONFIG, where)
 
     def _document(
         self, descriptor: Descriptor, reference: Mapping[str, Any], role: Role, where: Where

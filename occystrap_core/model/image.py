@@ -11,6 +11,8 @@ from occystrap_core.model.platform import Platform
 from occystrap_core.model.value import value
 
 ATTESTED_DIGEST = "vnd.docker.reference.digest"
+TITLE = "org.opencontainers.image.title"
+"""The annotation of a descriptor that names the file it is about."""
 
 
 @value

@@ -91,6 +91,7 @@ CLAIMED = f"sha256:{'0' * 64}"
 def test_an_endless_manifest_is_a_finding_that_names_the_limit() -> None:
     code, found = served(b" " * (9 << 20), OCI_MANIFEST)
     assert code == 1
+    assert set(found) == {"document-unreadable"}
     assert "8388608" in found["document-unreadable"][0]["message"]
 
 

@@ -79,3 +79,4 @@ def test_layers_beyond_the_limit_are_told_and_counted() -> None:
     assert told["document-unreadable"] == f"the manifest lists 2000 layers; only the first {MAX_LAYERS} are looked at"
     assert told["layer-count"] == "the manifest has 2000 layers, the config 1 diff_id"
     assert "2000 layers" in told["layer-depth"]
+    assert "2000 layers" in told["history-count"]

@@ -134,6 +134,14 @@ def test_fast_finds_what_is_missing(lost: str, scheme: str, tmp_path: Path) -> N
     assert [lost in each["message"] for each in errors if each["check"] == "blob-missing"] == [True]
 
 
+@pytest.mark.parametrize("case", ["a config that is no JSON", "a key twice", "a config that its name does not name"])
+def test_findings_about_a_config_name_its_file(case: str, tmp_path: Path) -> None:
+    make, rule, _ = BROKEN[case]
+    [name] = [name for name in make() if name.endswith(".json") and name != "manifest.json"]
+    _, errors = judged(make(), tmp_path, "tar")
+    assert {each["where"]["entry"] for each in errors if each["check"] == rule} == {name}
+
+
 def test_a_list_of_images_that_is_broken_is_a_finding_that_names_it(tmp_path: Path) -> None:
     for number, listed in enumerate([b"[]", b"{", b'[{"Config":1}]', b'[{"Config":"a","Config":"b"}]']):
         at = tmp_path / str(number)

@@ -104,10 +104,10 @@ def test_every_command_is_understood(
 
 
 def only_checked(
-    session: object, source: str, destination: str, filters: tuple[str, ...], *, checked: bool = False
+    session: object, source: str, destination: str, filters: tuple[str, ...], judged_by: object = None
 ) -> None:
     """`process` without doing anything: names, options and URIs are looked at, then it is over."""
-    job._find(session, source, destination, filters, checked)  # type: ignore[arg-type]
+    job._find(session, source, destination, filters, judged_by)  # type: ignore[arg-type]
     raise click.exceptions.Exit(0)
 
 

@@ -15,9 +15,18 @@ from typing import Any, Protocol
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.kit.docker_archive.saved import MANIFEST_FILE, SavedImage
 from occystrap_core.kit.docker_archive.synthesis import docker_manifest, lacks
+from occystrap_core.model import strict_json
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
-from occystrap_core.model.errors import ContentError, InvalidDigest, LimitExceeded, NotFound, OccystrapError
+from occystrap_core.model.errors import (
+    ContentError,
+    InvalidDigest,
+    InvalidJson,
+    LimitExceeded,
+    NotFound,
+    OccystrapError,
+)
+from occystrap_core.model.image import TITLE
 from occystrap_core.model.media_types import DOCKER_CONFIG, DOCKER_LAYER, Compression, recompressed_layer
 from occystrap_core.streams.codec import sniff
 from occystrap_core.streams.verified import Measured
@@ -25,7 +34,6 @@ from occystrap_core.streams.verified import Measured
 HASH_IN_NAME = re.compile(r"(?:sha256:|blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _HEAD = 16
-TITLE = "org.opencontainers.image.title"
 
 
 class Files(Protocol):
@@ -81,9 +89,10 @@ class ContentAsFound:
         except (ContentError, LimitExceeded, NotFound) as error:
             digest = Digest("sha256", named[1]) if named else Digest.of(name.encode())
             self._missing[digest] = _named(error, self._files.what, name, "as config")
-            return Descriptor(DOCKER_CONFIG, digest, 0), None
+            return Descriptor(DOCKER_CONFIG, digest, 0, extra=_titled(name)), None
         digest = Digest("sha256", named[1]) if named else Digest.of(raw)
-        return Descriptor(DOCKER_CONFIG, digest, len(raw)), raw
+        extra = {} if digest.matches(raw) and _is_plain(raw) else _titled(name)
+        return Descriptor(DOCKER_CONFIG, digest, len(raw), extra=extra), raw
 
     def _find_layer(self, name: str, diff_id: Digest | None) -> Descriptor:
         try:
@@ -93,7 +102,7 @@ class ContentAsFound:
             digest = diff_id or Digest.of(name.encode())
             if digest not in self._names:
                 self._missing[digest] = _named(error, self._files.what, name, "as a layer")
-            return Descriptor(DOCKER_LAYER, digest, 0, extra={"annotations": {TITLE: name}})
+            return Descriptor(DOCKER_LAYER, digest, 0, extra=_titled(name))
         digest = self._digest_of(name, diff_id if compression is Compression.NONE else None)
         self._names[digest] = name
         return Descriptor(recompressed_layer(DOCKER_LAYER, compression), digest, size)
@@ -108,6 +117,19 @@ class ContentAsFound:
         for _ in measured:
             pass
         return measured.digest
+
+
+def _titled(name: str) -> Mapping[str, Any]:
+    """Findings about what is broken say which file they are about."""
+    return {"annotations": {TITLE: name}}
+
+
+def _is_plain(config: bytes) -> bool:
+    try:
+        strict_json.loads_object(config)
+    except InvalidJson:
+        return False
+    return True
 
 
 def _named(error: OccystrapError, what: str, name: str, part: str) -> OccystrapError:
