@@ -4,39 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_core.contracts import Remark, shown
+from occystrap_core.contracts import Remark, Severity, Where, shown
 
 NOTHING: tuple[Remark, ...] = ()
 """What a rule answers most of the time."""
 
 _MOST_NAMED = 5
+MOST_PLACES = 10_000
+"""How many files one finding has the places of."""
 
 
 class Tally:
-    """Counts paths and keeps the first few, to be named in one finding."""
+    """Counts paths, keeps the first few to be named in a message, and more as places of a finding.
 
-    __slots__ = ("count", "first")
+    A layer is named where the engine does not know it: in rules about the merged file system.
+    """
+
+    __slots__ = ("_first_layer", "_is_one_layer", "_places", "count")
 
     def __init__(self) -> None:
         self.count = 0
-        self.first: list[bytes] = []
+        self._places: list[tuple[int | None, bytes]] = []
+        self._first_layer: int | None = None
+        self._is_one_layer = True
 
-    def add(self, path: bytes) -> None:
+    def add(self, path: bytes, layer: int | None = None) -> None:
+        if not self.count:
+            self._first_layer = layer
+        elif layer != self._first_layer:
+            self._is_one_layer = False
         self.count += 1
-        if len(self.first) < _MOST_NAMED:
-            self.first.append(path)
+        if self.count <= MOST_PLACES:
+            self._places.append((layer, path))
 
     @classmethod
-    def of(cls, paths: Iterable[bytes]) -> Tally:
+    def of(cls, paths: Iterable[bytes], layer: int | None = None) -> Tally:
         tally = cls()
         for path in paths:
-            tally.add(path)
+            tally.add(path, layer)
         return tally
 
+    @classmethod
+    def of_places(cls, places: Iterable[tuple[int, bytes]]) -> Tally:
+        tally = cls()
+        for layer, path in places:
+            tally.add(path, layer)
+        return tally
+
+    def remark(self, message: str, severity: Severity | None = None) -> Remark:
+        """About all these paths: at the layer that has them, at the path where it is one."""
+        layer = self._first_layer if self._is_one_layer else None
+        places = tuple(Where(layer=layer, entry=_shown(path)) for layer, path in self._places)
+        if self.count == 1:
+            return Remark(message, places[0], severity)
+        return Remark(message, Where(layer=layer), severity, places)
+
     def __str__(self) -> str:
-        named = ", ".join(shown(path or b"/") for path in self.first)
-        more = self.count - len(self.first)
+        first = self._places[:_MOST_NAMED]
+        named = ", ".join(_shown(path) for _, path in first)
+        more = self.count - len(first)
         return f"{named} and {more} more" if more else named
+
+
+def _shown(path: bytes) -> str:
+    return shown(path or b"/")
 
 
 def counted(count: int, thing: str) -> str:

@@ -96,7 +96,7 @@ def _differences(toc: bytes, listing: Listing) -> Iterator[Remark]:
     names |= {b"", _NAME.encode()}
     missing = Tally.of(path for path in map(listing.path, range(len(listing))) if path not in names)
     if missing.count:
-        yield Remark(f"{_NAME} does not list {missing}")
+        yield missing.remark(f"{_NAME} does not list {missing}")
 
 
 def _cleaned(name: object) -> bytes:

@@ -49,6 +49,8 @@ class DeclaredAndFound(LayerExamination):
         found = foreign_compression(facts) or facts.compression
         if not facts.is_authentic or declared is None or found is None or found == declared:
             return NOTHING
+        if not facts.size:
+            return (Remark(f"the layer is empty, its media type {media_type} says {_named(declared)}"),)
         if is_nothing_known(facts):
             return (Remark(f"the layer is neither {declared} data, as its media type says, nor a tar archive"),)
         return (Remark(f"the layer is {_named(found)}, its media type {media_type} says {_named(declared)}"),)

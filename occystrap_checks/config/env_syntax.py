@@ -31,7 +31,9 @@ class EnvSyntax(Examination):
             return
         for entry in as_texts(run_settings(image.config).get("Env")):
             name, equals, _ = entry.partition("=")
-            if not equals or "\0" in entry:
+            if "\0" in entry:
+                yield Remark(f"Env has '{shown(name)}' with a NUL character, which no program can be given")
+            elif not equals:
                 yield Remark(f"Env has '{shown(name)}', which is not written NAME=value")
             elif not name and not is_windows(config):
                 yield Remark("Env has a variable without a name")

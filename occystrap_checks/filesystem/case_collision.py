@@ -6,9 +6,9 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain
 
-from occystrap_checks.wording import counted
+from occystrap_checks.wording import Tally, counted
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -26,6 +26,7 @@ _CASED = re.compile(rb"[A-Z\x80-\xff][^/\0A-Z\x80-\xff]*\0")
 """The last one of a name, so that no long name is gone over more than once."""
 
 _NAMED = 10
+_MOST_FOLDERS = 100_000
 
 
 @hookimpl
@@ -46,11 +47,16 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 class CaseCollision(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
         places, keys = _cased(view)
-        pairs = list(islice(_pairs(view, places, keys), 1000))
-        named = "; ".join(f"{shown(one)} and {shown(other)}" for one, other in pairs[:_NAMED])
-        more = f"; and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
-        if pairs:
-            yield Remark(f"{counted(len(pairs), 'pair')} of names that differ in case alone: {named}{more}")
+        tally = Tally()
+        named: list[str] = []
+        for layer, one, other in chain(_pairs(view, places, keys), _pairs_of_folders(view)):
+            tally.add(other, layer)
+            if len(named) < _NAMED:
+                named.append(f"{shown(one)} and {shown(other)}")
+        if named:
+            more = f"; and {tally.count - len(named)} more" if tally.count > len(named) else ""
+            pairs = counted(tally.count, "pair")
+            yield tally.remark(f"{pairs} of names that differ in case alone: {'; '.join(named)}{more}")
 
 
 def _cased(view: View) -> tuple[array[int], array[int]]:
@@ -65,17 +71,39 @@ def _cased(view: View) -> tuple[array[int], array[int]]:
     return places, keys
 
 
-def _pairs(view: View, places: array[int], keys: array[int]) -> Iterator[tuple[bytes, bytes]]:
-    end = len(view.facts)
+def _pairs(view: View, places: array[int], keys: array[int]) -> Iterator[tuple[int, bytes, bytes]]:
+    """One name, and the other with its layer."""
     for place in places:
         path = _path(view, place)
         folded = _folded(path)
-        if folded != path and view.below(end, folded) is not None:
-            yield folded, path
-    again = {keys[position]: position for position in repeats(keys)}
+        if folded != path and view.find(folded) is not None:
+            yield place >> 32, folded, path
+    first: dict[int, int] = {}
+    again = frozenset(keys[position] for position in repeats(keys))
     for position, key in enumerate(keys):
-        if again and again.get(key, position) != position:
-            yield _path(view, places[position]), _path(view, places[again[key]])
+        if key in again and first.setdefault(key, position) != position:
+            place = places[position]
+            yield place >> 32, _path(view, places[first[key]]), _path(view, place)
+
+
+def _pairs_of_folders(view: View) -> Iterator[tuple[int, bytes, bytes]]:
+    """The same of directories without entries of their own."""
+    asked: set[bytes] = set()
+    first: dict[bytes, bytes] = {}
+    end = len(view.facts)
+    for layer in range(end):
+        for _, folder in view.listing(layer).folders():
+            while folder and folder not in asked:
+                if len(asked) > _MOST_FOLDERS:
+                    return
+                asked.add(folder)
+                folded = _folded(folder)
+                if folded != folder and view.below(end, folder) is None and view.find(folder) is not None:
+                    if view.find(folded) is not None:
+                        yield layer, folded, folder
+                    elif first.setdefault(folded, folder) != folder:
+                        yield layer, first[folded], folder
+                folder = folder.rpartition(b"/")[0]
 
 
 def _path(view: View, place: int) -> bytes:

@@ -14,7 +14,6 @@ from occystrap_core.contracts import (
     Seen,
     Severity,
     View,
-    Where,
     hookimpl,
 )
 from occystrap_core.contracts.entry import REGULAR
@@ -45,12 +44,12 @@ class ChmodCopies(Examination):
             older = view.listing(layer).seen(number)
             if older.kind == REGULAR and older.size and _is_copy(older, view, culprit):
                 sizes[culprit] += older.size
-                tallies[culprit].add(older.path)
-        for layer_under_check, size, tally in zip(image.layers, sizes, tallies, strict=True):
+                tallies[culprit].add(older.path, culprit)
+        for size, tally in zip(sizes, tallies, strict=True):
             if size >= _WORTH_A_WORD:
                 files = f"{counted(tally.count, 'file')} of {size_text(size)}"
                 message = f"{files} again, of the same size with another owner or mode: {tally}"
-                yield Remark(message, Where(layer=layer_under_check.position))
+                yield tally.remark(message)
 
 
 def _is_copy(older: Seen, view: View, culprit: int) -> bool:

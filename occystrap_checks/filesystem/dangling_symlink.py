@@ -43,10 +43,10 @@ class DanglingSymlink(Examination):
             listing = view.listing(layer)
             for number in listing.of_kinds(SYMLINK):
                 if view.is_final(layer, number) and _is_dangling(view, listing.seen(number)):
-                    tally.add(listing.path(number))
+                    tally.add(listing.path(number), layer)
         if tally.count:
             links = "absolute symlink that leads" if tally.count == 1 else "absolute symlinks that lead"
-            yield Remark(f"{tally.count} {links} nowhere: {tally}")
+            yield tally.remark(f"{tally.count} {links} nowhere: {tally}")
 
 
 def _is_dangling(view: View, link: Seen) -> bool:

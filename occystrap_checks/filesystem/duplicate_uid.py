@@ -39,7 +39,12 @@ class DuplicateUid(Examination):
         for path, kind in ((b"etc/passwd", "user"), (b"etc/group", "group")):
             for number, names in _shared(view.content(path) or b""):
                 who = ", ".join(map(shown, names))
-                yield Remark(f"{kind}s of the same number {shown(number)}: {who}", Where(entry=shown(path)))
+                yield Remark(f"{kind}s of the same number {shown(number)}: {who}", _place(view, path))
+
+
+def _place(view: View, path: bytes) -> Where:
+    seen = view.follow(path)
+    return Where(layer=seen.layer if seen else None, entry=shown(path))
 
 
 def _shared(content: bytes) -> Iterator[tuple[bytes, list[bytes]]]:

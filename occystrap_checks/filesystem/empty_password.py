@@ -40,7 +40,12 @@ class EmptyPassword(Examination):
         for path in (b"etc/passwd", b"etc/shadow"):
             users = Tally.of(_open(view.content(path) or b""))
             if users.count:
-                yield Remark(f"no password in /{shown(path)}: {users}", Where(entry=shown(path)))
+                yield Remark(f"no password in /{shown(path)}: {users}", _place(view, path))
+
+
+def _place(view: View, path: bytes) -> Where:
+    seen = view.follow(path)
+    return Where(layer=seen.layer if seen else None, entry=shown(path))
 
 
 def _open(content: bytes) -> Iterator[bytes]:

@@ -27,15 +27,15 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class IdRange(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        tally = Tally.of(_far(view))
+        tally = Tally.of_places(_far(view))
         if not tally.count:
             return NOTHING
-        return (Remark(f"{counted(tally.count, 'path')} with an owner or group above {_MOST}: {tally}"),)
+        return (tally.remark(f"{counted(tally.count, 'path')} with an owner or group above {_MOST}: {tally}"),)
 
 
-def _far(view: View) -> Iterator[bytes]:
+def _far(view: View) -> Iterator[tuple[int, bytes]]:
     for layer in range(len(view.facts)):
         listing = view.listing(layer)
         for number in listing.owned(lambda mode, uid, gid: uid > _MOST or gid > _MOST):
             if view.is_final(layer, number):
-                yield listing.path(number)
+                yield layer, listing.path(number)

@@ -29,17 +29,17 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class Setuid(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        tally = Tally.of(_programs(view))
+        tally = Tally.of_places(_programs(view))
         if not tally.count:
             return NOTHING
-        return (Remark(f"{counted(tally.count, 'file')} with a setuid or setgid bit: {tally}"),)
+        return (tally.remark(f"{counted(tally.count, 'file')} with a setuid or setgid bit: {tally}"),)
 
 
-def _programs(view: View) -> Iterator[bytes]:
+def _programs(view: View) -> Iterator[tuple[int, bytes]]:
     for layer in range(len(view.facts)):
         listing = view.listing(layer)
         for number in listing.owned(lambda mode, uid, gid: bool(mode & _SPECIAL)):
             if view.is_final(layer, number):
                 seen = listing.seen(number)
                 if seen.kind == REGULAR:
-                    yield seen.path
+                    yield layer, seen.path

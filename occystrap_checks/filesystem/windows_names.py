@@ -41,6 +41,6 @@ class WindowsNames(Examination):
             for number in listing.matching(_SUSPECT):
                 path = listing.path(number)
                 if view.is_final(layer, number) and _REFUSED.search(b"\0" + path + b"\0"):
-                    tally.add(path)
+                    tally.add(path, layer)
         if tally.count:
-            yield Remark(f"{counted(tally.count, 'path')} that Windows cannot store: {tally}")
+            yield tally.remark(f"{counted(tally.count, 'path')} that Windows cannot store: {tally}")

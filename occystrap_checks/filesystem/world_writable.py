@@ -40,21 +40,21 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class WorldWritable(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        tally = Tally.of(_writable(view))
+        tally = Tally.of_places(_writable(view))
         if not tally.count:
             return NOTHING
         what = "path that everybody may write" if tally.count == 1 else "paths that everybody may write"
-        return (Remark(f"{tally.count} {what}: {tally}"),)
+        return (tally.remark(f"{tally.count} {what}: {tally}"),)
 
 
-def _writable(view: View) -> Iterator[bytes]:
+def _writable(view: View) -> Iterator[tuple[int, bytes]]:
     for layer in range(len(view.facts)):
         listing = view.listing(layer)
         for number in listing.owned(lambda mode, uid, gid: bool(mode & _BY_ALL)):
             if view.is_final(layer, number):
                 seen = listing.seen(number)
                 if _is_open(seen):
-                    yield seen.path
+                    yield layer, seen.path
 
 
 def _is_open(seen: Seen) -> bool:

@@ -49,11 +49,14 @@ def _faults(raw: bytes) -> JsonFaults:
         return faults
     try:
         found = _read(text, faults)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        faults.syntax = faults.syntax or "is nested so deeply that no reader takes it"
+        return faults
+    except ValueError as error:
         faults.syntax = faults.syntax or f"is not JSON: {error}"
         return faults
     if not isinstance(found, dict):
-        faults.syntax = faults.syntax or f"is a JSON {type(found).__name__}, not an object"
+        faults.syntax = faults.syntax or f"is {_KINDS.get(type(found), 'a number')}, not a JSON object"
     if not (faults.syntax or faults.repeated or faults.numbers):
         faults.syntax = _other_refusal(raw)
     return faults
@@ -99,6 +102,7 @@ def _other_refusal(raw: bytes) -> str:
     return ""
 
 
+_KINDS: dict[type, str] = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 _MATTERING = frozenset(
     key.casefold()
     for key in (

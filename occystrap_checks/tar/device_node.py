@@ -59,9 +59,9 @@ class Nodes(LayerExamination):
         if not facts.is_authentic:
             return
         if self._devices.count:
-            yield Remark(f"{counted(self._devices.count, 'device')}: {self._devices}")
+            yield self._devices.remark(f"{counted(self._devices.count, 'device')}: {self._devices}")
         if self._hidden.count:
             found = f"{counted(self._hidden.count, 'device')} in /dev, where no container sees them: {self._hidden}"
-            yield Remark(found, severity=Severity.INFO)
+            yield self._hidden.remark(found, Severity.INFO)
         if self._pipes.count:
-            yield Remark(f"{counted(self._pipes.count, 'named pipe')}: {self._pipes}")
+            yield self._pipes.remark(f"{counted(self._pipes.count, 'named pipe')}: {self._pipes}")

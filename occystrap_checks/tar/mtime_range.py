@@ -69,6 +69,7 @@ class Times(LayerExamination):
         if not facts.is_authentic:
             return
         if self._future.count:
-            yield Remark(f"{counted(self._future.count, 'time')} in the future: {self._future}")
+            yield self._future.remark(f"{counted(self._future.count, 'time')} in the future: {self._future}")
         if self._beyond.count:
-            yield Remark(f"{counted(self._beyond.count, 'time')} beyond what a plain header can say: {self._beyond}")
+            found = f"{counted(self._beyond.count, 'time')} beyond what a plain header can say: {self._beyond}"
+            yield self._beyond.remark(found)

@@ -55,7 +55,7 @@ class Names(LayerExamination):
             if fault := _fault(path):
                 faults.setdefault(fault, Tally()).add(path)
         for fault, tally in faults.items():
-            yield Remark(f"{counted(tally.count, 'name')} {fault}: {tally}")
+            yield tally.remark(f"{counted(tally.count, 'name')} {fault}: {tally}")
 
 
 def _fault(path: bytes) -> str:

@@ -56,4 +56,8 @@ class FullFields(LayerExamination):
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         if not self._full.count or not facts.is_authentic:
             return NOTHING
-        return (Remark(f"{counted(self._full.count, 'name')} exactly as long as the header has room: {self._full}"),)
+        return (
+            self._full.remark(
+                f"{counted(self._full.count, 'name')} exactly as long as the header has room: {self._full}"
+            ),
+        )

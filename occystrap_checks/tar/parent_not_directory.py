@@ -55,14 +55,14 @@ def _faults(view: View, layer: int) -> Iterator[Remark]:
         for parent in folders.new_above(folder):
             kind, link = _kind(view, layer, parent)
             if not kind:
-                implied.add(parent)
+                implied.add(parent, layer)
             elif kind in _NO_PARENTS:
                 folders.stop_at(parent, folder)
                 yield _remark(shown(listing.path(number)), shown(parent), kind, link, layer)
                 break
     if implied.count:
         message = f"the layer has no entry for {counted(implied.count, 'parent directory')}: {implied}"
-        yield Remark(message, Where(layer=layer), Severity.INFO)
+        yield implied.remark(message, Severity.INFO)
 
 
 class _Folders:

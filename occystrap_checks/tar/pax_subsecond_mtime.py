@@ -55,4 +55,4 @@ class Fractions(LayerExamination):
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         if not self._found.count or not facts.is_authentic:
             return NOTHING
-        return (Remark(f"{counted(self._found.count, 'time')} with fractions of a second: {self._found}"),)
+        return (self._found.remark(f"{counted(self._found.count, 'time')} with fractions of a second: {self._found}"),)

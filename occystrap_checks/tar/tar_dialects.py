@@ -66,9 +66,8 @@ class Dialects(LayerExamination):
         if not facts.is_authentic:
             return
         if self._pax.count and self._gnu.count:
-            yield Remark(
-                f"PAX records and GNU long names in one archive: {self._pax.first[0]!r}, {self._gnu.first[0]!r}"
-            )
+            found = f"PAX records and GNU long names in one archive: of {self._pax}; of {self._gnu}"
+            yield min(self._pax, self._gnu, key=lambda each: each.count).remark(found)
         if self._base256.count:
             entries = "entry has a number" if self._base256.count == 1 else "entries have numbers"
-            yield Remark(f"{self._base256.count} {entries} in base 256: {self._base256}")
+            yield self._base256.remark(f"{self._base256.count} {entries} in base 256: {self._base256}")

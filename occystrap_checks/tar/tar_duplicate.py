@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from occystrap_core.contracts import (
     CheckSpec,
@@ -20,6 +20,8 @@ from occystrap_core.contracts import (
     shown,
 )
 from occystrap_core.model.repeats import repeats
+
+_MOST_PATHS = 100_000
 
 
 @hookimpl
@@ -46,10 +48,24 @@ class Duplicates(LayerExamination):
     def finish(self, facts: LayerFacts) -> Iterable[Remark]:
         if not facts.is_authentic or facts.listing is None:
             return
-        for number in facts.listing.repeated():
-            path = shown(facts.listing.path(number) or b"/")
-            yield Remark(f"{path} is in the layer twice", Where(entry=path))
-        deleted = facts.listing.whiteouts
-        for place in repeats(array("q", map(hash, deleted))):
-            path = shown(deleted[place])
-            yield Remark(f"the whiteout of {path} is in the layer twice", Where(entry=path))
+        listing = facts.listing
+        for path, count in _counted(map(listing.path, listing.repeated())):
+            yield Remark(f"{path} is in the layer {_times(count)}", Where(entry=path))
+        deleted = listing.whiteouts
+        for path, count in _counted(deleted[place] for place in repeats(array("q", map(hash, deleted)))):
+            yield Remark(f"the whiteout of {path} is in the layer {_times(count)}", Where(entry=path))
+
+
+def _counted(again: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+    """Each path with how often the layer has it; of very many, some are told of more than once."""
+    counts: dict[bytes, int] = {}
+    for path in again:
+        counts[path] = counts.get(path, 1) + 1
+        if len(counts) > _MOST_PATHS:
+            yield from ((shown(each or b"/"), count) for each, count in counts.items())
+            counts.clear()
+    yield from ((shown(each or b"/"), count) for each, count in counts.items())
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"

@@ -85,7 +85,7 @@ class Paths(LayerExamination):
             return
         if self._absolute.count:
             paths = counted(self._absolute.count, "path")
-            yield Remark(f"{paths} not relative to the root: {self._absolute}", severity=Severity.INFO)
+            yield self._absolute.remark(f"{paths} not relative to the root: {self._absolute}", Severity.INFO)
         yield from _roots(facts.listing)
         yield from _through(facts.listing, dict(_climbing(facts.listing)))
 

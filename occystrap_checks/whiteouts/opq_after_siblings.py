@@ -49,7 +49,7 @@ class Order(LayerExamination):
         late = Tally.of(folder for folder, before in listing.opaque if first.get(folder, before) < before)
         if not late.count:
             return NOTHING
-        return (Remark(f"{counted(late.count, 'opaque marker')} behind entries of the directory: {late}"),)
+        return (late.remark(f"{counted(late.count, 'opaque marker')} behind entries of the directory: {late}"),)
 
 
 def _first_entries(listing: Listing, wanted: set[bytes]) -> dict[bytes, int]:

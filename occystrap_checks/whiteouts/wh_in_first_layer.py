@@ -14,7 +14,6 @@ from occystrap_core.contracts import (
     Remark,
     Severity,
     View,
-    Where,
     hookimpl,
 )
 
@@ -39,7 +38,7 @@ class WhInFirstLayer(Examination):
         if not view.facts:
             return NOTHING
         first = view.listing(0)
-        tally = Tally.of(chain(first.whiteouts, (folder for folder, _ in first.opaque)))
+        tally = Tally.of(chain(first.whiteouts, (folder for folder, _ in first.opaque)), 0)
         if not tally.count:
             return NOTHING
-        return (Remark(f"{counted(tally.count, 'whiteout')} in the first layer: {tally}", Where(layer=0)),)
+        return (tally.remark(f"{counted(tally.count, 'whiteout')} in the first layer: {tally}"),)

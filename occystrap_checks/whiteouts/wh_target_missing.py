@@ -14,7 +14,6 @@ from occystrap_core.contracts import (
     Remark,
     Severity,
     View,
-    Where,
     hookimpl,
 )
 from occystrap_core.streams.path_numbers import PathNumbers
@@ -41,10 +40,10 @@ class WhTargetMissing(Examination):
         deleting = [layer for layer in range(1, len(view.facts)) if len(view.listing(layer).whiteouts)]
         for layer in range(1, deleting[-1] + 1 if deleting else 0):
             _add_folders(folders, view.listing(layer - 1))
-            missing = Tally.of(_missing(view, layer, folders))
+            missing = Tally.of(_missing(view, layer, folders), layer)
             if missing.count:
                 targets = "target is" if missing.count == 1 else "targets are"
-                yield Remark(f"{missing.count} {targets} in no layer below: {missing}", Where(layer=layer))
+                yield missing.remark(f"{missing.count} {targets} in no layer below: {missing}")
 
 
 def _add_folders(known: PathNumbers, listing: Listing) -> None:

@@ -21,7 +21,7 @@ from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.engine.found_documents import OUTSIDE, FoundImages, find_documents
-from occystrap_core.engine.said import Said
+from occystrap_core.engine.said import MAX_PLACES, Said
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.value import value
 
@@ -103,6 +103,7 @@ class Judgement:
     failed: dict[str, str] = field(default_factory=dict)
     examinations: list[tuple[CheckSpec, Examination]] = field(default_factory=list)
     _layers: JudgedLayers | None = None
+    _placed: dict[str, int] = field(default_factory=dict)
     _counts: dict[tuple[str, Severity], int] = field(default_factory=dict)
     _known: set[Finding] = field(default_factory=set)
 
@@ -158,11 +159,10 @@ class Judgement:
         wanted = self.request.severities.get(spec.name)
         for remark in remarks:
             where = _completed(remark.where, place)
-            places = tuple(_completed(each, where) for each in remark.places)
             severity = _severity(spec, remark, wanted)
-            self._keep(Finding(spec.name, severity, remark.message, where, spec.remedy, places))
+            self._keep(Finding(spec.name, severity, remark.message, where, spec.remedy), remark.places)
 
-    def _keep(self, finding: Finding) -> None:
+    def _keep(self, finding: Finding, places: Sequence[Where]) -> None:
         """What is listed several times is judged several times, and told once."""
         if finding in self._known:
             return
@@ -170,7 +170,7 @@ class Judgement:
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if self._counts[kind] <= MAX_FINDINGS:
             self._known.add(finding)
-            self.findings.append(finding)
+            self.findings.append(replace(finding, places=self._placed_at(finding, places)) if places else finding)
 
     def _say_how_many_more(self) -> None:
         remedies = {spec.name: spec.remedy for spec, _ in self.request.rules}
@@ -178,6 +178,12 @@ class Judgement:
             if count > MAX_FINDINGS:
                 message = f"and {count - MAX_FINDINGS} more of these in other places"
                 self.findings.append(Finding(rule, severity, message, remediation=remedies[rule]))
+
+    def _placed_at(self, finding: Finding, places: Sequence[Where]) -> tuple[Where, ...]:
+        placed = self._placed.get(finding.check, 0)
+        kept = tuple(_completed(each, finding.where) for each in places[: MAX_PLACES - placed])
+        self._placed[finding.check] = placed + len(kept)
+        return kept
 
     def fail(self, spec: CheckSpec, where: Where, error: str) -> None:
         if spec.name not in self.failed:

@@ -11,7 +11,7 @@ MAX_REMARKS = 20
 """Of one rule about one layer, and of one weight: a layer can hold a million times the same fault."""
 
 MAX_PLACES = 10_000
-"""How many of the others are told where they are."""
+"""How many files the findings of one rule have the places of, beside those they name."""
 
 _Kind = tuple[int | None, Severity | None]
 

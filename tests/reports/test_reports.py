@@ -255,3 +255,10 @@ class TestHtml:
         browse(tmp_path, "--window-size=900,900", f"--screenshot={picture}", target.as_uri())
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size > 20_000
+
+
+def test_text_names_the_layer_once() -> None:
+    first, *_ = report().findings
+    said = replace(first, message="layer 2 of the manifest has no size", where=Where(layer=1))
+    text = render(replace(report(), outcome=replace(report().outcome, findings=(said,))), "text")
+    assert f"[{first.check}] layer 2 of the manifest has no size" in text

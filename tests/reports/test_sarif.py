@@ -18,7 +18,7 @@ import pytest
 from occystrap_core.cli.reports import render
 from occystrap_core.cli.reports.report import CheckReport
 from occystrap_core.model.image import ImageName
-from occystrap_core.testing.build import build_image, build_index
+from occystrap_core.testing.build import build_image, build_index, file, layer_tar
 from tests import peers
 from tests.checks.rules import outcome, rules
 from tests.end_to_end.test_fixture_images import expectations, sources
@@ -126,3 +126,13 @@ def test_places_are_paths_without_a_scheme_as_code_scanning_wants_them(source: s
     assert places == {path}
     assert not urlsplit(path).scheme
     assert run["properties"]["source"] == source
+
+
+def test_files_are_results_each() -> None:
+    """So that each can be seen to, or dismissed, by itself."""
+    tar = layer_tar(*(file(f"bin/{number}", mode=0o4755) for number in range(30)))
+    [run] = reported("ocidir://x", build_image([tar]))["runs"]
+    found = [each for each in run["results"] if each["ruleId"] == "setuid"]
+    entries = [each["locations"][0]["logicalLocations"][-1]["name"] for each in found]
+    assert entries == [f"bin/{number}" for number in range(30)]
+    assert len({each["partialFingerprints"]["occystrap/v1"] for each in found}) == 30

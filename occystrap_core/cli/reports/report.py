@@ -53,11 +53,11 @@ class CheckReport:
 
 
 def place(finding: Finding, *, several: bool) -> str:
-    """Where it was found, from the outside in; the manifest only where there are `several`, the path
-    only where the message does not name it."""
+    """Where it was found, from the outside in; the manifest only where there are `several`, layer and
+    path only where the message does not name them."""
     where = finding.where
     parts = [where.manifest[:19]] if several and where.manifest else []
-    if where.layer is not None:
+    if where.layer is not None and not finding.message.startswith(f"layer {where.layer + 1} "):
         parts.append(f"layer {where.layer + 1}")
     if where.entry and where.entry not in finding.message:
         parts.append(where.entry)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from occystrap_core._version import VERSION
@@ -27,6 +28,7 @@ def render(report: CheckReport) -> str:
         "version": VERSION,
         "rules": [_rule(spec) for spec in rules],
     }
+    report = replace(report, outcome=replace(report.outcome, findings=tuple(_apart(report.findings))))
     prints = _fingerprints(report)
     results = [
         _result(report, finding, index[finding.check], told)
@@ -41,6 +43,18 @@ def render(report: CheckReport) -> str:
         "properties": about,
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _apart(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """A result for each file, as services take them: each is seen to, or dismissed, by itself."""
+    for finding in findings:
+        if not finding.places or finding.severity is Severity.INFO:
+            yield finding
+        else:
+            yield from (
+                replace(finding, message=f"{where.entry}: {finding.message}", where=where, places=())
+                for where in finding.places
+            )
 
 
 def _invocation(report: CheckReport) -> dict[str, Any]:

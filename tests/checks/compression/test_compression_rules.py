@@ -176,3 +176,9 @@ class TestZstdChunked:
         image = image_of(stored(ZSTANDARD, ZSTD, annotations={**SOUND, **also}))
         assert told(image) == [("zstd-chunked-toc", "warning")]
         assert message in messages(image, "zstd-chunked-toc")[0]
+
+
+def test_an_empty_blob_is_called_empty() -> None:
+    assert messages(image_of(stored(b"", GZIP)), "media-type-vs-magic") == [
+        f"the layer is empty, its media type {GZIP} says gzip data"
+    ]

@@ -103,6 +103,7 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content]]] = [
         lambda: edited(image(), config=lambda json: json["rootfs"].update(diff_ids=["sha256:1234"])),
     ),
     ("env-syntax", E, "Env has 'DEBUG', which is not written NAME=value", lambda: configured(Env=["DEBUG"])),
+    ("env-syntax", E, "Env has 'A' with a NUL character", lambda: configured(Env=["A=b\0c"])),
     ("env-syntax", E, "without a name", lambda: configured(Env=["=x"])),
     ("env-duplicate", W, "Env sets A 2 times", lambda: configured(Env=["A=1", "B=2", "A=3"])),
     (

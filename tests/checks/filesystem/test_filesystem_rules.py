@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from occystrap_core.contracts import shown
+from occystrap_core.engine import check
 from occystrap_core.testing.build import (
     BuiltImage,
+    Member,
     build_image,
     directory,
+    fifo,
     file,
     hardlink,
     layer_tar,
@@ -15,6 +19,7 @@ from occystrap_core.testing.build import (
     whiteout,
 )
 from tests.checks.layers_made import image_of, messages, told
+from tests.checks.rules import findings, outcome
 
 MIB = bytes(1 << 20)
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n"
@@ -35,6 +40,14 @@ CASES = {
     "directories that differ in case": (
         [directory("A"), file("A/x"), directory("a"), file("a/x")],
         [("case-collision", "warning")],
+    ),
+    "directories without entries that differ in case": (
+        [file("A/x"), file("a/y")],
+        [("case-collision", "warning"), ("parent-not-directory", "info")],
+    ),
+    "a directory without an entry and a file": (
+        [file("Lib"), file("lib/y"), file("LIB/z")],
+        [("case-collision", "warning"), ("parent-not-directory", "info")],
     ),
     "names in other alphabets that differ in case": ([file("Ärger"), file("ärger")], [("case-collision", "warning")]),
     "capitals in different directories": ([directory("a"), file("a/X"), directory("b"), file("b/x")], []),
@@ -139,3 +152,55 @@ class TestDeletedSecrets:
 def test_hard_links_count_as_their_files() -> None:
     image = image_of([ETC, file("etc/passwd", "root:x:0:0:::\n"), hardlink("etc/copy", "etc/passwd")])
     assert told(image) == []
+
+
+class TestPlaces:
+    """Scanners' users want to know every file."""
+
+    def test_of_one_file(self) -> None:
+        [found] = findings(image_of([ETC], [file("etc/su", mode=0o4755)]), "setuid")
+        assert (found.where.layer, found.where.entry, found.places) == (1, "etc/su", ())
+
+    def test_of_many_files(self) -> None:
+        lower = [ETC, *(file(f"etc/{number}", mode=0o666) for number in range(40))]
+        [found] = findings(image_of(lower, [file("etc/40", mode=0o666)]), "world-writable")
+        assert found.message == "41 paths that everybody may write: etc/0, etc/1, etc/2, etc/3, etc/4 and 36 more"
+        assert [(each.layer, each.entry) for each in found.places[-2:]] == [(0, "etc/39"), (1, "etc/40")]
+        assert {each.manifest for each in found.places} == {found.where.manifest}
+        assert (found.where.layer, found.where.entry) == (None, "")
+
+    @pytest.mark.parametrize(
+        ("rule", "member"),
+        [
+            ("id-range", file("x", uid=70_000)),
+            ("dangling-symlink", symlink("x", "/none")),
+            ("windows-names", file("x:y")),
+            ("device-node", fifo("x")),
+            ("name-encoding", file("a\nb")),
+            ("tar-duplicate", file("etc/motd")),
+        ],
+    )
+    def test_names_layer_and_entry(self, rule: str, member: Member) -> None:
+        also = [file("etc/motd")] if rule == "tar-duplicate" else []
+        for found in outcome(image_of([ETC], [ETC, *also, member]), rule).findings:
+            assert (found.where.layer, found.where.entry) == (1, shown(member.path))
+
+    def test_of_accounts(self) -> None:
+        [found] = findings(image_of([ETC], [file("etc/passwd", "root::0:0:::\n")]), "empty-password")
+        assert (found.where.layer, found.where.entry) == (1, "etc/passwd")
+
+    def test_every_pair_counts(self) -> None:
+        names = [file(f"{letter}{number}") for number in range(1500) for letter in "Xx"]
+        [found] = findings(image_of(names), "case-collision")
+        assert found.message.startswith("1500 pairs of names that differ in case alone: x0 and X0; ")
+        assert len(found.places) == 1500
+
+    def test_rules_have_a_limit_of_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(check, "MAX_PLACES", 5)
+        layers = [[file(f"{layer}:{number}") for number in range(3)] for layer in range(3)]
+        for rule in ("windows-names", "name-encoding"):
+            assert sum(len(each.places) for each in outcome(image_of(*layers), rule).findings) <= 5
+
+
+def test_a_path_that_comes_often_is_told_of_once() -> None:
+    assert messages(image_of([file("x")] * 5), "tar-duplicate") == ["x is in the layer 5 times"]

@@ -197,7 +197,15 @@ BROKEN: list[tuple[str, Severity, str, Callable[[], Content | MemoryInput]]] = [
         "deeper than 100 levels",
         lambda: config_bytes(lambda raw: raw.replace(b'"os"', b'"x":' + b"[" * 150 + b"]" * 150 + b',"os"')),
     ),
-    ("json-syntax", E, "is a JSON list", lambda: config_bytes(lambda raw: b"[]")),
+    (
+        "json-syntax",
+        E,
+        "is nested so deeply that no reader takes it",
+        lambda: config_bytes(lambda raw: raw.replace(b'"os"', b'"x":' + b"[" * 90_000 + b"]" * 90_000 + b',"os"')),
+    ),
+    ("json-syntax", E, "is a list, not a JSON object", lambda: config_bytes(lambda raw: b"[]")),
+    ("json-syntax", E, "is null, not a JSON object", lambda: config_bytes(lambda raw: b"null")),
+    ("json-syntax", E, "is a number, not a JSON object", lambda: config_bytes(lambda raw: b"5")),
     (
         "json-duplicate-key",
         E,

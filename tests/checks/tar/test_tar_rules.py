@@ -250,6 +250,12 @@ def test_findings_name_the_place() -> None:
     assert message == "etc/copy is a hard link to etc/no\\x1bne, which is neither in the layer nor below it"
 
 
+def test_dialects_are_told_with_names_as_people_write_them() -> None:
+    long = "é" + "x" * 120
+    [message] = messages(image_of(archive([gnu_long_name(), file(long)])), "tar-dialects")
+    assert message.startswith(f"PAX records and GNU long names in one archive: of {long}; of long/long/")
+
+
 def test_many_findings_of_one_rule_are_cut() -> None:
     said = messages(image_of([file(f"../{number}") for number in range(50)]), "tar-path-escape")
     assert said[-1] == "and 30 more of these"
