@@ -14,8 +14,8 @@ from occystrap_core.model.media_types import DOCKER_MANIFEST, DOCKER_SCHEMA1, OC
 from occystrap_core.testing.build import file
 from occystrap_core.testing.registry import EmbeddedRegistry, Fault
 from tests.checks.broken import image
+from tests.checks.command import run_here
 from tests.end_to_end.images import write_layout
-from tests.peers import run_cli
 
 IMAGE = image(file("etc/motd", "hello"))
 RAW = IMAGE.manifest.raw
@@ -44,7 +44,7 @@ ROOTS: dict[str, tuple[bytes, str, str]] = {
 
 def judged(uri: str, *options: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
     """The exit code, and by rule what is no information."""
-    ran = run_cli("check", uri, "-O", "json", *options)
+    ran = run_here("check", uri, "-O", "json", *options)
     assert ran.stdout, ran.stderr
     found: dict[str, list[dict[str, Any]]] = {}
     for each in json.loads(ran.stdout)["results"]:

@@ -13,7 +13,7 @@ import pytest
 
 from occystrap_core.model.digest import Digest
 from occystrap_core.testing.build import directory, file, layer_tar
-from tests.peers import run_cli
+from tests.checks.command import run_here
 
 ONE = layer_tar(directory("etc"), file("etc/motd", "hello"))
 TWO = layer_tar(directory("srv"), file("srv/page", "x" * 3000))
@@ -86,7 +86,7 @@ BROKEN: dict[str, tuple[Callable[[], Files], str, str]] = {
         ".json', which manifest.json names as config",
     ),
     "no layer": (lambda: without("two/layer.tar", SOUND), "blob-missing", "two/layer.tar"),
-    "a config of the wrong type": (lambda: saved(b"[]"), "json-syntax", "not an object"),
+    "a config of the wrong type": (lambda: saved(b"[]"), "json-syntax", "object"),
 }
 
 
@@ -103,7 +103,7 @@ def judged(files: Files, at: Path, scheme: str, *options: str) -> tuple[int, lis
             (at / "image" / name).parent.mkdir(parents=True, exist_ok=True)
             (at / "image" / name).write_bytes(data)
         uri = f"dir://{at}/image"
-    ran = run_cli("check", uri, "-O", "json", *options)
+    ran = run_here("check", uri, "-O", "json", *options)
     assert ran.stdout, ran.stderr
     return ran.returncode, [each for each in json.loads(ran.stdout)["results"] if each["severity"] == "error"]
 
@@ -153,6 +153,6 @@ def test_a_list_of_images_that_is_broken_is_a_finding_that_names_it(tmp_path: Pa
 
 def test_a_transfer_refuses_what_a_check_judges(tmp_path: Path) -> None:
     judged(saved(config_of(TWO, ONE)), tmp_path, "tar")
-    moved = run_cli("process", f"tar://{tmp_path}/image.tar", f"ocidir://{tmp_path}/moved:v1")
+    moved = run_here("process", f"tar://{tmp_path}/image.tar", f"ocidir://{tmp_path}/moved:v1")
     assert moved.returncode == 3
     assert not (tmp_path / "moved").exists() or not (tmp_path / "moved" / "index.json").exists()

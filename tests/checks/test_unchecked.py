@@ -15,7 +15,7 @@ from occystrap_core.testing.memory import MemoryInput
 from occystrap_core.testing.registry import EmbeddedRegistry, Fault
 from tests.checks import rules as checks
 from tests.checks.broken import image
-from tests.peers import run_cli
+from tests.checks.command import run_here
 
 SOUND = layer_tar(("etc/motd", "hello"))
 LEAKS = layer_tar(file("etc/shadow", "x", mode=0o666), file("etc/old", mtime=-5))
@@ -27,7 +27,7 @@ def checked(fault: Fault, *options: str, content: Any = IMAGE) -> tuple[int, str
         registry.add(content, "library/thing", "v1")
         registry.fail(fault)
         uri = f"registry://{registry.host}/library/thing:v1"
-        ran = run_cli("check", uri, "--insecure", "--retries", "0", *options)
+        ran = run_here("check", uri, "--insecure", "--retries", "0", *options)
     return ran.returncode, ran.stdout, ran.stderr
 
 
@@ -69,7 +69,7 @@ def test_a_config_that_broke_off_is_asked_for_again() -> None:
     with EmbeddedRegistry() as registry:
         registry.add(IMAGE, "library/thing", "v1")
         registry.fail(Fault("GET", str(IMAGE.config.digest), cut_after=10))
-        ran = run_cli("check", "--fast", f"registry://{registry.host}/library/thing:v1", "--insecure")
+        ran = run_here("check", "--fast", f"registry://{registry.host}/library/thing:v1", "--insecure")
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

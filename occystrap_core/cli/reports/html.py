@@ -29,8 +29,8 @@ def render(report: CheckReport) -> str:
 def _header(report: CheckReport) -> Iterator[str]:
     verdict = "bad" if report.count(Severity.ERROR) else "fair" if report.count(Severity.WARNING) else "good"
     yield f'<header class="{verdict}"><p class="source">{text(report.source)}</p>'
-    unknown = verdict == "good" and report.unchecked
-    yield f"<h1>This image {'could not be checked' if unknown else _VERDICTS[verdict]}.</h1>"
+    said = "could not be checked as a whole" if report.unchecked else _VERDICTS[verdict]
+    yield f"<h1>This image {said}.</h1>"
     yield f'<p class="counts">{"".join(badges(report.findings, every=True))}</p>'
     if report.unchecked:
         yield "<p><strong>Not everything could be checked:</strong></p><ul>"

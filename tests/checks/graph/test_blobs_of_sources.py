@@ -10,15 +10,15 @@ import pytest
 
 from occystrap_core.testing.build import build_image, layer_tar
 from occystrap_core.testing.registry import EmbeddedRegistry, Fault
+from tests.checks.command import run_here
 from tests.end_to_end.images import write_layout
-from tests.peers import run_cli
 
 IMAGE = build_image([layer_tar(("a", "1")), layer_tar(("b", "2"))])
 LOST = IMAGE.layers[1].descriptor.digest
 
 
 def missing(uri: str, *options: str) -> tuple[int, list[str]]:
-    ran = run_cli("check", "--fast", uri, "-O", "json", *options)
+    ran = run_here("check", "--fast", uri, "-O", "json", *options)
     results = json.loads(ran.stdout)["results"]
     return ran.returncode, [each["message"] for each in results if each["check"] == "blob-missing"]
 
@@ -53,7 +53,7 @@ def served(*faults: Fault, options: tuple[str, ...] = ("--fast",)) -> tuple[int,
         for fault in faults:
             registry.fail(fault)
         uri = f"registry://{registry.host}/library/thing:v1"
-        ran = run_cli("check", uri, "-O", "json", "--insecure", "--retries", "0", *options)
+        ran = run_here("check", uri, "-O", "json", "--insecure", "--retries", "0", *options)
     return ran.returncode, json.loads(ran.stdout), ran.stderr
 
 
@@ -92,6 +92,6 @@ def test_a_folder_in_the_place_of_a_blob_is_one_finding(tmp_path: Path) -> None:
     blob.unlink()
     blob.mkdir()
     for options in ((), ("--fast",)):
-        ran = run_cli("check", uri, "-O", "json", *options)
+        ran = run_here("check", uri, "-O", "json", *options)
         errors = [each["check"] for each in json.loads(ran.stdout)["results"] if each["severity"] == "error"]
         assert (ran.returncode, errors) == (1, ["blob-missing"])
