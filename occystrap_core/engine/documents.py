@@ -10,7 +10,7 @@ from occystrap_core.model import media_types
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
-from occystrap_core.model.errors import DigestMismatch, InvalidImage, attributed
+from occystrap_core.model.errors import DigestMismatch, InvalidImage, LimitExceeded, attributed
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.media_types import DOCKER_SCHEMA1, INDEXES, MANIFESTS
@@ -21,6 +21,9 @@ MAX_DEPTH = 8
 
 MAX_NODES = 1024
 """How many manifests an image may have."""
+
+MAX_LAYERS = 1024
+"""Eight times what docker can run."""
 
 
 def read_document(source: Input, descriptor: Descriptor, what: str) -> Document:
@@ -117,6 +120,8 @@ def _layers(config: Mapping[str, Any], descriptors: list[Descriptor], what: str)
         diff_ids = []
     if not isinstance(diff_ids, list):
         raise InvalidImage(f"{what}: its config has no rootfs.diff_ids")
+    if len(descriptors) > MAX_LAYERS:
+        raise LimitExceeded(f"{what} has {len(descriptors)} layers; the limit is {MAX_LAYERS}")
     if len(diff_ids) != len(descriptors):
         raise InvalidImage(f"{what} lists {len(descriptors)} layers, its config {len(diff_ids)} diff_ids")
     commands = _layer_commands(config, len(diff_ids))

@@ -10,10 +10,19 @@ from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.missing import not_found
-from occystrap_core.model.errors import InvalidImage, NotFound
+from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound
 from occystrap_core.model.shown import shown
+from occystrap_core.streams.path_numbers import PathNumbers
 
 _MAX_LINKS = 40
+_MOST_SEARCHED = 10_000_000
+"""How many entries are gone over one by one before it pays to look them up."""
+
+MOST_STEPS = 10_000_000
+"""What one search may look up: a link's target has two thousand parts at most, and any layer may have each."""
+
+_NUMBERS = 1 << 32
+_DIRECTORY = ord(DIRECTORY)
 _NOTHING = frozenset({b"", b"."})
 
 
@@ -32,14 +41,19 @@ class NewestLayers:
     def __init__(self, count: int) -> None:
         self._oldest = count
         self._records: dict[int, LayerRecords] = {}
-        self._deleted_at: dict[bytes, int] = {}
+        self._deleted_at = PathNumbers()
         self._emptied_at: dict[bytes, int] = {}
+        self._known: PathNumbers | None = None
+        self._searched = self._steps = 0
 
     def add(self, records: LayerRecords) -> None:
         layer = self._oldest = records.layer
         self._records[layer] = records
         for path in records.whiteouts:
-            self._deleted_at.setdefault(path, layer)
+            if self._deleted_at.latest(path) is None:
+                self._deleted_at.add(path, layer)
+        if self._known is not None:
+            _look_up_in(self._known, records)
         for path, _ in records.opaque:
             self._emptied_at.setdefault(path, layer)
 
@@ -52,7 +66,7 @@ class NewestLayers:
         walk = _Walk(path)
         while (part := walk.next_part()) is not None:
             here = walk.at(part)
-            floor = max(walk.floor, self._deleted_at.get(here, 0))
+            floor = max(walk.floor, self._deleted_at.latest(here) or 0)
             seen = self._newest(here, floor)
             if seen is not None and seen.kind == SYMLINK:
                 walk.follow(seen.linkname, path)
@@ -80,7 +94,7 @@ class NewestLayers:
 
     def _has(self, path: bytes) -> bool:
         """As far as is known."""
-        return path not in self._deleted_at and (self._newest(path, 0) is not None or self._has_anything_in(path))
+        return self._deleted_at.latest(path) is None and (self._newest(path, 0) is not None or self._has_anything_in(path))
 
     def _newest(self, path: bytes, floor: int, newest: int = 1 << 20) -> Seen | None:
         numbers = (each for each in self._having(path) if floor <= each[0] <= newest)
@@ -95,10 +109,26 @@ class NewestLayers:
 
     def _having(self, path: bytes) -> Iterator[tuple[int, int]]:
         """Layer and number of every entry of exactly this path, what lies over the others first."""
+        for layer, number in self._searched_for(path) if self._known is None else self._looked_up(self._known, path):
+            self._steps += 1
+            if self._steps > MOST_STEPS:
+                raise LimitExceeded(f"the symlinks lead through too many directories: more than {MOST_STEPS} steps")
+            if self._records[layer].path(number) == path:
+                yield layer, number
+
+    def _searched_for(self, path: bytes) -> Iterator[tuple[int, int]]:
         for layer, records in self._records.items():
+            self._searched += len(records) + 50
             for number in reversed(list(_places(records.keys, hash(path)))):
-                if records.path(number) == path:
-                    yield layer, number
+                yield layer, number
+        if self._searched > _MOST_SEARCHED and self._known is None:
+            self._known = PathNumbers()
+            for records in self._records.values():
+                _look_up_in(self._known, records)
+
+    def _looked_up(self, known: PathNumbers, path: bytes) -> Iterator[tuple[int, int]]:
+        self._steps += 1
+        return (divmod(place, _NUMBERS) for place in sorted(known.latest_first(path), reverse=True))
 
     def _has_anything_in(self, here: bytes) -> bool:
         return any(
@@ -157,6 +187,17 @@ class _Walk:
             self._parts.clear()
             del self._floors[1:]
         self._waiting = target.split(b"/") + self._waiting
+
+
+def _look_up_in(known: PathNumbers, records: LayerRecords) -> None:
+    """The last entry of each path and, where that is a directory, the last that is none."""
+    first, kinds = records.layer * _NUMBERS, records.kinds
+    for number in range(len(records) - 1, -1, -1):
+        path = records.path(number)
+        latest = known.latest(path)
+        is_new = latest is None or latest // _NUMBERS != records.layer
+        if is_new or (latest is not None and kinds[number] != _DIRECTORY == kinds[latest - first]):
+            known.add(path, first + number)
 
 
 def _places(keys: array[int], key: int) -> Iterator[int]:
