@@ -114,6 +114,12 @@ class MergedView:
             older = self._older[number]
             number = older - 1 if older else None
 
+    def linked(self, link: Seen) -> Seen | None:
+        """What a hard link is another name of, as its own layer sees it."""
+        target = b"/".join([part for part in link.linkname.split(b"/") if part not in (b"", b".")])
+        number = self.number(link.layer, target)
+        return self.below(link.layer, target) if number is None else self._layers[link.layer].seen(number)
+
     def final(self) -> Iterator[Seen]:
         for place, records in enumerate(self._layers):
             first = self._firsts[place]

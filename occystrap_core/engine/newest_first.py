@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from occystrap_core.contracts.check import Seen
 from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.missing import not_found
+from occystrap_core.engine.moved_entries import may_be_moved
 from occystrap_core.model.errors import InvalidImage, LimitExceeded, NotFound
 from occystrap_core.model.shown import shown
 from occystrap_core.streams.path_numbers import PathNumbers
@@ -45,6 +46,16 @@ class NewestLayers:
         self._emptied_at: dict[bytes, int] = {}
         self._known: PathNumbers | None = None
         self._searched = self._steps = 0
+        self._names: set[bytes] = set()
+
+    @property
+    def records(self) -> Mapping[int, LayerRecords]:
+        """What was added, by layer."""
+        return self._records
+
+    def may_be_moved(self, found: Seen | None) -> bool:
+        """Whether only all layers together tell what is where it was looked for."""
+        return may_be_moved(self._records, self._names, found)
 
     def add(self, records: LayerRecords) -> None:
         layer = self._oldest = records.layer
@@ -61,10 +72,11 @@ class NewestLayers:
         """Symlinks are followed, at the end too. Raises NotFound where no older layer can matter.
 
         A path that a layer has counts, even where an older layer might make a symlink of a
-        directory above: a layer with something in a directory means that directory.
+        directory above; `may_be_moved` tells where that can matter.
         """
         walk = _Walk(path)
         while (part := walk.next_part()) is not None:
+            self._names.add(part)
             here = walk.at(part)
             floor = max(walk.floor, self._deleted_at.latest(here) or 0)
             seen = self._newest(here, floor)
@@ -94,7 +106,9 @@ class NewestLayers:
 
     def _has(self, path: bytes) -> bool:
         """As far as is known."""
-        return self._deleted_at.latest(path) is None and (self._newest(path, 0) is not None or self._has_anything_in(path))
+        return self._deleted_at.latest(path) is None and (
+            self._newest(path, 0) is not None or self._has_anything_in(path)
+        )
 
     def _newest(self, path: bytes, floor: int, newest: int = 1 << 20) -> Seen | None:
         numbers = (each for each in self._having(path) if floor <= each[0] <= newest)
@@ -195,8 +209,11 @@ def _look_up_in(known: PathNumbers, records: LayerRecords) -> None:
     for number in range(len(records) - 1, -1, -1):
         path = records.path(number)
         latest = known.latest(path)
-        is_new = latest is None or latest // _NUMBERS != records.layer
-        if is_new or (latest is not None and kinds[number] != _DIRECTORY == kinds[latest - first]):
+        if (
+            latest is None
+            or latest // _NUMBERS != records.layer
+            or (kinds[number] != _DIRECTORY == kinds[latest - first])
+        ):
             known.add(path, first + number)
 
 

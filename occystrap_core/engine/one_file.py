@@ -15,9 +15,10 @@ from occystrap_core.engine.layer_reading import LayerReading, remember
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.matches import KINDS
 from occystrap_core.engine.merged_image import normalised
+from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.engine.newest_first import NewestLayers
 from occystrap_core.engine.schedule import Stop, run_all
-from occystrap_core.model.errors import InvalidImage, UsageError
+from occystrap_core.model.errors import InvalidImage, NotFound, UsageError
 from occystrap_core.model.image import Image
 from occystrap_core.model.layer import Layer
 from occystrap_core.model.shown import shown
@@ -53,11 +54,35 @@ class _FileReader:
         self._unread = [layer for layer in self.image.layers if layer.is_tar]
         self._known = NewestLayers(len(self.image.layers))
         try:
-            seen = self._named(self._found(path))
-            return self._content(seen)
+            return self._content(self._sought(path))
         except BaseException:
             self._drop()
             raise
+
+    def _sought(self, path: bytes) -> Seen:
+        try:
+            found = self._found(path)
+        except NotFound as missing:
+            if not self._known.may_be_moved(None):
+                raise
+            return self._in_the_end(path, missing)
+        return self._in_the_end(path) if self._known.may_be_moved(found) else self._named(found)
+
+    def _in_the_end(self, path: bytes, missing: NotFound | None = None) -> Seen:
+        """What all layers together have there, by the path that its layer has written it by."""
+        while self._unread:
+            self._read_next(path)
+        layers = [self._known.records.get(place, LayerRecords(place)) for place in range(len(self.image.layers))]
+        view = MergedView(layers, ())
+        seen = view.follow(path)
+        for _ in range(_MAX_LINKS):
+            if seen is None:
+                raise missing or self._known.not_found(path)
+            number = view.number(seen.layer, seen.path)
+            if number is None or seen.kind != HARDLINK:
+                return _with_content(seen if number is None else layers[seen.layer].seen(number))
+            seen = view.linked(seen)
+        raise InvalidImage(f"{shown(path)} is a hard link through too many others")
 
     def _found(self, path: bytes) -> Seen:
         place = self._known.find(path)

@@ -12,13 +12,20 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from occystrap_core.contracts.entry import DIRECTORY, HARDLINK, REGULAR, SYMLINK, Entry
+from occystrap_core.contracts.progress import Silent
+from occystrap_core.contracts.settings import DEFAULT_PLATFORM, Settings
 from occystrap_core.engine.layer_reading import remember
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.merged_view import MergedView
+from occystrap_core.engine.one_file import read_file
+from occystrap_core.engine.selection import Selection
+from occystrap_core.engine.source_tree import read_tree
 from occystrap_core.kit.rootfs.extractor import Extractor
 from occystrap_core.model.errors import InvalidImage
+from occystrap_core.model.image import Image
 from occystrap_core.streams.tar import TarReader
-from occystrap_core.testing.build import directory, file, hardlink, layer_tar, opaque, symlink, whiteout
+from occystrap_core.testing.build import build_image, directory, file, hardlink, layer_tar, opaque, symlink, whiteout
+from occystrap_core.testing.memory import MemoryInput
 
 NAMES = st.sampled_from(["a", "b", "c"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -56,6 +63,25 @@ def test_what_the_view_has_is_what_is_unpacked(layers: list[tuple[list[Entry], l
     assert {path: unpacked[path] for path, told in seen.items() if told is HARDLINK} | {
         path: told for path, told in seen.items() if told is not HARDLINK
     } == {path: told for path, told in unpacked.items() if path in seen or told is not None}
+
+
+@given(LAYERS)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_files_are_read_where_they_are_unpacked(layers: list[tuple[list[Entry], list[Entry]]]) -> None:
+    archives = [layer_tar(*whiteouts, *entries) for whiteouts, entries in layers]
+    content = build_image(archives)
+    source = MemoryInput(content)
+    image, _ = read_tree(source, Selection((content.root.platform or DEFAULT_PLATFORM,)))
+    assert isinstance(image, Image)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            unpack(Path(folder), archives)
+        except InvalidImage:
+            reject()
+        for path, told in found_in(folder):
+            if isinstance(told, int):
+                with read_file(source, image, path.encode(), Settings(), Silent()) as spool:
+                    assert b"".join(spool.chunks()) == Path(folder, path).read_bytes(), path
 
 
 def unpack(root: Path, archives: Iterable[bytes]) -> None:
