@@ -46,7 +46,7 @@ def judge(session: Session, source: str, judged_by: JudgedBy, *, fast: bool) -> 
         name, outcome = _name_of(source), _unreadable(error, known)
         return CheckReport(without_credentials(source), name, fast, outcome, known, fail_on=fail_on)
     try:
-        blobs = _Blobs(opened)
+        blobs = SourceBlobs(opened)
         context = CheckContext(asked.targets, time.time(), blobs.has, blobs.size if fast else None)
         request = CheckRequest(
             opened, rules, session.selection, session.settings, session.progress, context, fast, asked.severities
@@ -80,7 +80,7 @@ def _name_of(source: str) -> ImageName:
     return ImageName(Path(without_credentials(source).partition("://")[2]).name)
 
 
-class _Blobs:
+class SourceBlobs:
     """What a source tells of blobs without sending them. One that cannot answer is not asked much longer."""
 
     def __init__(self, source: Input) -> None:

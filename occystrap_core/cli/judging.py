@@ -25,4 +25,5 @@ def report_of_written(
     asked: Judging, judged_by: JudgedBy, destination: str, name: ImageName, outcome: CheckOutcome
 ) -> CheckReport:
     known = {**{spec.name: spec for spec, _ in asked.rules}, NOT_JUDGED.name: NOT_JUDGED}
-    return CheckReport(without_credentials(destination), name, False, outcome, known, fail_on=judged_by.level)
+    source, unchecked = without_credentials(destination), outcome.unchecked
+    return CheckReport(source, name, False, outcome, known, unchecked, judged_by.level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,29 @@ def test_the_index_of_a_layout_is_judged(case: str, tmp_path: Path) -> None:
     assert set(found) == {rule}
     severities = {each["severity"] for each in found[rule]}
     assert code == ("error" in severities)
+
+
+def packed(path: Path) -> str:
+    with tarfile.open(path / "image.tar", "w") as archive:
+        archive.add(path / "image", arcname=".")
+    return f"tar://{path}/image.tar"
+
+
+def test_an_archive_of_a_layout_is_judged_like_the_layout(tmp_path: Path) -> None:
+    layout(tmp_path, schemaVersion=1)
+    assert set(judged(packed(tmp_path))[1]) == {"schema-version"}
+
+
+def test_fast_sees_what_an_archive_of_a_layout_lacks_or_has_of_another_length(tmp_path: Path) -> None:
+    layout(tmp_path)
+    digest = IMAGE.layers[0].descriptor.digest
+    blob = tmp_path / "image" / "blobs" / "sha256" / digest.hex
+    blob.write_bytes(b"short")
+    [finding] = judged(packed(tmp_path), "--fast")[1]["blob-missing"]
+    assert f"5 bytes as {digest}" in finding["message"]
+    blob.unlink()
+    [finding] = judged(packed(tmp_path), "--fast")[1]["blob-missing"]
+    assert finding["message"] == f"the source has no blob {digest}"
 
 
 def test_a_layout_may_list_several_images_of_one_platform_without_saying_so(tmp_path: Path) -> None:

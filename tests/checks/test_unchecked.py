@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from occystrap_core.cli.check_job import SourceBlobs
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.errors import TransferError
 from occystrap_core.testing.build import build_image, build_index, file, layer_tar
 from occystrap_core.testing.memory import MemoryInput
 from occystrap_core.testing.registry import EmbeddedRegistry, Fault
@@ -63,6 +65,29 @@ def test_a_file_that_may_not_be_read_is_no_broken_image() -> None:
         "/images/blobs/sha256/12: Permission denied",
         "/images/blobs/sha256/12: Permission denied",
     ]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_missing_blob() -> None:
+    class Closed(MemoryInput):
+        def has_blob(self, descriptor: Descriptor) -> bool:
+            raise PermissionError(13, "Permission denied", "/images/blobs")
+
+    blobs = SourceBlobs(Closed(IMAGE))
+    assert [blobs.has(layer.descriptor) for layer in IMAGE.layers] == [None, None]
+    assert blobs.unanswered[0] == "whether all blobs are there: /images/blobs: Permission denied"
+
+
+def test_a_source_that_cannot_answer_is_not_asked_for_every_blob() -> None:
+    asked: list[Descriptor] = []
+
+    class Silent(MemoryInput):
+        def has_blob(self, descriptor: Descriptor) -> bool:
+            asked.append(descriptor)
+            raise TransferError("no answer")
+
+    blobs = SourceBlobs(Silent(IMAGE))
+    assert {blobs.has(IMAGE.config.descriptor()) for _ in range(50)} == {None}
+    assert len(asked) == 3
 
 
 def test_a_config_that_broke_off_is_asked_for_again() -> None:
