@@ -25,10 +25,10 @@ from occystrap_core.discovery.catalog import Catalog
 from occystrap_core.discovery.index import load_index
 from occystrap_core.discovery.manager import SPECS, Plugins
 from occystrap_core.discovery.policy import ONLY_BUILT_INS, load_policy
-from occystrap_core.engine import source_tree
+from occystrap_core.engine import budget, documents, layer_records, source_tree, symlinks
 from occystrap_core.kit.distribution import connection, failures, paced, retry, session
 from occystrap_core.kit.docker_archive import members, outer, scan
-from occystrap_core.kit.rootfs import files, users
+from occystrap_core.kit.rootfs import files, tree, users
 from occystrap_core.model import errors, strict_json
 from occystrap_core.streams.codec import DEFAULT_LIMITS
 from occystrap_core.streams.tar import reader, sparse
@@ -300,12 +300,21 @@ LIMITS = {
     "nesting of indexes": f"{source_tree.MAX_DEPTH} levels",
     "manifests below one index": f"{source_tree.MAX_NODES}",
     "entries of all its indexes together, each time one is looked at": f"{source_tree.MAX_ENTRIES}",
+    "layers of an image": f"{documents.MAX_LAYERS}",
     "members of a docker or OCI archive": f"{scan.MAX_MEMBERS}",
     "links from one member of an archive to another": f"{members._MAX_HOPS}",
     "one extended header in a layer": f"{reader.HEADER_DATA_LIMIT // MIB} MiB",
     "all extended headers of one entry": f"{reader.PENDING_LIMIT // MIB} MiB",
     "the map of a sparse file": f"{sparse.MAP_LIMIT // MIB} MiB",
     "a sparse file that is unpacked": f"{files.SPARSE_LIMIT // GIB // 1024} TiB",
+    "entries of all layers of an image, for `check`, `ls`, `cat` and `search`": f"{budget.MOST_ENTRIES}",
+    "names of all these entries": f"{budget.MOST_NAMES // MIB} MiB",
+    "whiteouts of all layers": f"{budget.MOST_WHITEOUTS}",
+    "directories that all layers empty": f"{budget.MOST_OPAQUE}",
+    "a path in a layer, for the same commands": f"{layer_records.LONGEST_PATH} bytes",
+    "symbolic links that one path may lead through": f"{symlinks.MAX_LINKS}",
+    "directories that a layer to be unpacked has something in without an entry": f"{tree.MOST_IMPLIED}",
+    "paths of these directories": f"{tree.MOST_PATHS // MIB} MiB",
     "an image's `/etc/passwd` or `/etc/group`": f"{users.MAX_FILE // MIB} MiB",
     "an uncompressed layer": f"{DEFAULT_LIMITS.max_bytes // GIB // 1024} TiB",
     "how far a layer may expand, once more than 1 GiB came out": f"{DEFAULT_LIMITS.max_ratio} times",
@@ -326,3 +335,4 @@ def test_the_limits_that_are_written_down_are_those_that_hold() -> None:
     del rows["what"]
     assert rows == LIMITS
     assert DEFAULT_LIMITS.ratio_after == GIB
+    assert budget.MOST_NESTING == 4 * GIB
