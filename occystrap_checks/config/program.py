@@ -9,6 +9,9 @@ from occystrap_checks.lenient import as_bytes, as_text, as_texts, run_settings
 from occystrap_core.contracts import ImageUnderCheck, Seen, View
 from occystrap_core.model.value import value
 
+_LONGEST_SETTING = 128 << 10
+"""What Linux starts no program with."""
+
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -46,7 +49,8 @@ def on_path(image: ImageUnderCheck, view: View, name: str) -> Seen | None:
 
 def _path(image: ImageUnderCheck) -> Iterator[str]:
     env = dict(entry.partition("=")[::2] for entry in as_texts(run_settings(image.config).get("Env")))
-    for folder in (env.get("PATH") or _DEFAULT_PATH).split(":"):
+    path = env.get("PATH") or _DEFAULT_PATH
+    for folder in dict.fromkeys(path[:_LONGEST_SETTING].split(":")):
         if folder.startswith("/"):
             yield folder
 

@@ -16,6 +16,7 @@ from occystrap_core.engine.matches import Match
 from occystrap_core.engine.merged_image import normalised
 from occystrap_core.engine.merged_view import MergedView
 from occystrap_core.model.image import Image
+from occystrap_core.streams.path_numbers import PathNumbers
 from occystrap_core.streams.spool import Spool
 
 _BATCH = 4096
@@ -57,7 +58,7 @@ class FoundHits:
     def deleted(self, whiteouts: Iterable[LayerRecords]) -> Iterator[tuple[Match, int, int]]:
         """Those that a later layer deletes, each with its layer and that one. Whiteouts alone tell it, unsettled."""
         whole, inside = _cuts(whiteouts)
-        if not whole and not inside:
+        if not len(whole) and not len(inside):
             return
         for layer, _, path, *told, _, _ in self._all_rows():
             culprits = [each for each in _ways(path, whole, inside) if each > layer]
@@ -93,31 +94,32 @@ class FoundHits:
         yield from self._rows
 
 
-Cuts = dict[bytes, list[int]]
-
-
-def _cuts(whiteouts: Iterable[LayerRecords]) -> tuple[Cuts, Cuts]:
+def _cuts(whiteouts: Iterable[LayerRecords]) -> tuple[PathNumbers, PathNumbers]:
     """The layers that delete a path, and those that empty it."""
-    whole: Cuts = {}
-    inside: Cuts = {}
+    whole, inside = PathNumbers(), PathNumbers()
     for records in whiteouts:
         for path in records.whiteouts:
-            whole.setdefault(path, []).append(records.layer)
+            _note(whole, path, records.layer)
         for path, _ in records.opaque:
-            inside.setdefault(path, []).append(records.layer)
+            _note(inside, path, records.layer)
     return whole, inside
 
 
-def _ways(name: str, whole: Cuts, inside: Cuts) -> Iterator[int]:
+def _note(cuts: PathNumbers, path: bytes, layer: int) -> None:
+    if cuts.latest(path) != layer:
+        cuts.add(path, layer)
+
+
+def _ways(name: str, whole: PathNumbers, inside: PathNumbers) -> Iterator[int]:
     """Every layer that deletes this, or a directory above it."""
     path = normalised(os.fsencode(name))
     if path.rpartition(b"/")[2].startswith(WHITEOUT):
         return
-    yield from whole.get(path, ())
+    yield from whole.latest_first(path)
     while path:
         path = path.rpartition(b"/")[0]
-        yield from whole.get(path, ())
-        yield from inside.get(path, ())
+        yield from whole.latest_first(path)
+        yield from inside.latest_first(path)
 
 
 def _read_back(aside: Spool) -> Iterator[Row]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
+from occystrap_core.engine.found_hits import _cuts, _ways
 from occystrap_core.engine.layer_records import LayerRecords
+from occystrap_core.engine.merged_view import MergedView
+from occystrap_core.kit.docker_archive.members import Kind, Members
+from occystrap_core.kit.docker_archive.members import Member as ArchiveMember
+from occystrap_core.streams.path_numbers import PathNumbers
 from occystrap_core.testing.build import Member, build_image, directory, file, layer_tar, symlink, whiteout
+from tests.checks.broken import configured
 from tests.checks.rules import outcome
 
 
@@ -72,3 +79,39 @@ def test_hostile_names(members: list[Member]) -> None:
     found = outcome(build_image([layer_tar(*members), layer_tar(whiteout("nothing"))]))
     assert not [each for each in found.findings if "itself failed" in each.message]
     assert time.process_time() - start < 30
+
+
+def test_the_same_directory_on_path_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = configured(file("bin/x"), Entrypoint=["app"], Env=["PATH=" + "/a:/b:" * 50_000])
+    asked = [0]
+    original = MergedView.follow
+
+    def follow(self: MergedView, path: bytes) -> object:
+        asked[0] += 1
+        return original(self, path)
+
+    monkeypatch.setattr(MergedView, "follow", follow)
+    [found] = outcome(image, "entrypoint-not-found").findings
+    assert "in no directory of its PATH" in found.message
+    assert asked[0] <= 2
+
+
+def test_a_member_is_looked_for_through_its_links_once() -> None:
+    links = [ArchiveMember(f"l{number}", Kind.SYMLINK, 0, 0, f"l{number + 1}") for number in range(7)]
+    members = Members([*links, ArchiveMember("l7", Kind.FILE, 0, 1)], "archive.tar")
+    assert members.layer("l0") is members.layer("l0") is members.layer("./l7")
+
+
+def test_a_million_whiteouts_wait_in_little_memory() -> None:
+    count = 20_000
+    records = LayerRecords(1)
+    for number in range(count):
+        records.add_whiteout(b"usr/share/%05d" % (number // 100), b".wh.file%d.txt" % number)
+    tracemalloc.start()
+    try:
+        whole, _ = _cuts([records])
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert list(_ways("usr/share/00000/file7.txt/x", whole, PathNumbers())) == [1]
+    assert taken / count < 60

@@ -9,7 +9,8 @@ import pytest
 from occystrap_core.kit.rootfs import directories, relocation, removal, resolve, tree
 from occystrap_core.kit.rootfs.report import LayerReport
 from occystrap_core.model.errors import InvalidImage, LimitExceeded
-from occystrap_core.testing.layers import directory, file, opaque, symlink, whiteout
+from occystrap_core.testing.layers import directory, file, hardlink, opaque, symlink, whiteout
+from tests import peers
 from tests.rootfs.trees import WAYS, names, unpack
 
 
@@ -83,3 +84,13 @@ def test_what_has_to_move_to_where_links_lead_has_a_limit(tmp_path, monkeypatch)
     report = LayerReport(implied=[b"s%d" % number for number in range(5)])
     with pytest.raises(LimitExceeded, match="more than 12 paths"):
         relocation.relocate(layer, report, [lower])
+
+
+def test_looking_for_lost_places_of_hard_links_has_a_limit(root, monkeypatch):
+    peers.require_root("attributes of overlay mounts")
+    monkeypatch.setattr(tree, "MOST_CHECKED", 20)
+    links = [hardlink(f"h{number}", f"below/{number}") for number in range(5)]
+    turns = [each for _ in range(9) for each in (directory("d"), file("d"))]
+    with pytest.raises(LimitExceeded, match="more than 20"):
+        unpack(root, [*links, *turns], overlay=True)
+    unpack(root.with_name("other"), turns, overlay=True)

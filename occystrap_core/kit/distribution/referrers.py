@@ -20,6 +20,7 @@ MOST_PAGES = 8
 _NO_API = frozenset({400, 404, 405, 406, 501})
 """How registries answer that were written before there was such a thing to ask for."""
 
+_LONGEST_LINK = 8 << 10
 _NEXT = re.compile(r"<([^<>]+)>\s*;(?:[^,]*;)?\s*rel=\"?next\"?", re.IGNORECASE)
 _JSON = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 
@@ -79,7 +80,7 @@ class ReferrersQuery:
 
     def _next(self, url: Url, headers: Mapping[str, str]) -> Url | None:
         """Only further pages of this very list, at this registry."""
-        if not (found := _NEXT.search(headers.get("link", ""))):
+        if not (found := _NEXT.search(headers.get("link", "")[:_LONGEST_LINK])):
             return None
         try:
             there = url.join(found[1])

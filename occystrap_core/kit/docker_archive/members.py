@@ -40,6 +40,7 @@ class Members:
         self._what = what
         self._by_name = {member.name: member for member in self.listed}
         self._repeated = _repeated(self.listed)
+        self._layers: dict[str, Member | None] = {}
 
     def __contains__(self, name: str) -> bool:
         return tidy(name) in self._by_name
@@ -60,6 +61,11 @@ class Members:
 
     def layer(self, name: str) -> Member | None:
         """The regular file of this name, through links. Of several the last, as unpacking would leave it."""
+        if name not in self._layers:
+            self._layers[name] = self._through_links(name)
+        return self._layers[name]
+
+    def _through_links(self, name: str) -> Member | None:
         member = self._by_name.get(tidy(name))
         for _ in range(_MAX_HOPS):
             if member is None or member.kind not in (Kind.SYMLINK, Kind.HARDLINK):

@@ -19,6 +19,7 @@ from occystrap_core.streams.tar import TarEntry
 BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OWN = 0o700
 
+MOST_CHECKED = 5_000_000
 MOST_IMPLIED = 500_000
 MOST_PATHS = 32 << 20
 """The bytes of the paths of directories without an entry, in one layer."""
@@ -46,7 +47,7 @@ class Tree:
         self.implied: dict[int, bytes] = {}
         self.only_hides = False
         self.rid_of_older: set[int] = set()
-        self._paths_of_implied = 0
+        self._paths_of_implied = self._places_checked = 0
         self._late_modes: dict[int, tuple[bytes, int]] = {}
         attributes.drop_default_acl(root)
         self.imply(root, b"")
@@ -58,7 +59,7 @@ class Tree:
         report.implied.extend(self.implied.values())
         self.added.clear()
         self.implied.clear()
-        self._paths_of_implied = 0
+        self._paths_of_implied = self._places_checked = 0
         self.rid_of_older.clear()
         return report
 
@@ -123,6 +124,12 @@ class Tree:
             self._lose_place(status.st_ino)
 
     def _forget_lost_places(self) -> None:
+        self._places_checked += len(self.report.borrowed)
+        if self._places_checked > MOST_CHECKED:
+            raise LimitExceeded(
+                f"the layer takes directories away again and again and has hard links into lower layers: "
+                f"more than {MOST_CHECKED} would have to be looked at"
+            )
         for inode, names in list(self.report.borrowed.items()):
             if not any(self._is_at(name, inode) for name in names):
                 self._lose_place(inode)
