@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from occystrap_checks.lenient import as_digest, as_object, as_text
+from occystrap_checks.lenient import as_digest, as_object
 from occystrap_checks.wording import size_text
 from occystrap_core.contracts import CheckSpec, Examination, ImageUnderCheck, Needs, Remark, Severity, Where, hookimpl
+from occystrap_core.model.zstd_chunked import ChunkedToc, chunked_toc
 
-_POSITION = "io.github.containers.zstd-chunked.manifest-position"
-_CHECKSUM = "io.github.containers.zstd-chunked.manifest-checksum"
 _ESTARGZ = "containerd.io/snapshot/stargz/toc.digest"
 _MOST = 50 << 20
 
@@ -35,22 +33,22 @@ class ZstdChunkedToc(Examination):
     def image(self, image: ImageUnderCheck) -> Iterable[Remark]:
         for layer in image.layers:
             notes = as_object(layer.reference.get("annotations"))
-            if _POSITION in notes or _CHECKSUM in notes:
+            toc = chunked_toc(notes)
+            if toc is not None:
                 size = layer.descriptor.size if layer.descriptor else 0
-                for message in _faults(notes, size):
+                for message in _faults(toc, size, is_estargz=_ESTARGZ in notes):
                     yield Remark(message, Where(layer=layer.position))
 
 
-def _faults(notes: Mapping[str, Any], size: int) -> Iterator[str]:
-    if as_digest(notes.get(_CHECKSUM)) is None:
-        yield f"the annotation {_CHECKSUM} is no digest"
-    if _ESTARGZ in notes:
+def _faults(toc: ChunkedToc, size: int, *, is_estargz: bool) -> Iterator[str]:
+    if as_digest(toc.checksum) is None:
+        yield "the annotated checksum of the table of contents (manifest-checksum) is no digest"
+    if is_estargz:
         yield "the layer is annotated as zstd:chunked and as eStargz"
-    numbers = as_text(notes.get(_POSITION)).split(":")
-    if len(numbers) != 4 or not all(number.isdecimal() and len(number) < 19 for number in numbers):
-        yield f"the annotation {_POSITION} is not four numbers with colons between them"
+    if toc.numbers is None:
+        yield "the annotated manifest-position is not four numbers with colons between them"
         return
-    offset, stored, unpacked, _ = map(int, numbers)
+    offset, stored, unpacked = toc.numbers
     if offset + stored > size:
         yield f"the table of contents would end at byte {offset + stored}, the layer has {size}"
     elif unpacked > _MOST:

@@ -120,6 +120,7 @@ class LayerFacts:
     """What reading a layer's blob told. `damage` is what ended the reading early, if anything did;
     everything else then speaks of the part before. `digest` and `size` are those of the bytes as
     stored, `diff_id` and `unpacked` of the bytes inflated (None where they could not be).
+    `chunked_toc` is what the annotations of a zstd:chunked layer call its table of contents.
     """
 
     layer: LayerUnderCheck
@@ -138,6 +139,7 @@ class LayerFacts:
     damage: OccystrapError | None = None
     stage: Stage | None = None
     trailing_junk: bool = False
+    chunked_toc: Digest | None = None
     listing: Listing | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from occystrap_core.contracts.filter import Filter
+from occystrap_core.model import zstd_chunked
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import InvalidImage
@@ -17,7 +18,7 @@ from occystrap_core.model.media_types import Compression, Family, in_family, lay
 _STALE_WITH_THE_BLOB = (
     "containerd.io/snapshot/stargz/",
     "io.containers.estargz.",
-    "io.github.containers.zstd-chunked.",
+    *zstd_chunked.PREFIXES,
 )
 """Annotations that describe the compressed bytes of a layer: wrong once those are others."""
 

@@ -30,6 +30,7 @@ from occystrap_core.model.errors import (
     describe_os_error,
 )
 from occystrap_core.model.media_types import Compression
+from occystrap_core.model.zstd_chunked import chunked_toc
 from occystrap_core.streams.codec import StreamNotes, inflate, sniff
 from occystrap_core.streams.reading import reading
 from occystrap_core.streams.relay import relay
@@ -108,7 +109,8 @@ class LayerScan:
 
     def _measured(self, chunks: Iterable[Chunk], expected: Descriptor | None) -> LayerFacts:
         algorithm = expected.digest.algorithm if expected else USUAL_ALGORITHM
-        stored = _Stored(hashlib.new(algorithm), expected.size if expected else None)
+        part = _annotated_part(expected)
+        stored = _Stored(hashlib.new(algorithm), expected.size if expected else None, part)
         blob = stored.pass_on(chunks)
         facts = LayerFacts(self.layer)
         try:
@@ -121,7 +123,7 @@ class LayerScan:
         except OSError as error:
             facts = _damaged(facts, TransferError(describe_os_error(error)), Stage.BLOB)
         digest = Digest(algorithm, stored.hasher.hexdigest())
-        return replace(facts, digest=digest, size=stored.size)
+        return replace(facts, digest=digest, size=stored.size, chunked_toc=part.digest if part else None)
 
     def _opened(self, facts: LayerFacts, blob: Iterator[Chunk]) -> LayerFacts:
         head = bytes(next(blob, b""))
@@ -309,8 +311,9 @@ def _known_by_its_bytes(facts: LayerFacts) -> LayerFacts:
 class _Stored:
     """Counts and hashes the bytes of a blob as they are stored, and stops at one too many."""
 
-    def __init__(self, hasher: Hasher, promised: int | None) -> None:
+    def __init__(self, hasher: Hasher, promised: int | None, part: _Part | None = None) -> None:
         self.hasher = hasher
+        self._part = part
         self.size = 0
         self._promised = promised
 
@@ -321,7 +324,37 @@ class _Stored:
             if self._promised is not None and self.size > self._promised:
                 raise DigestMismatch(f"it is larger than the {self._promised} bytes of its descriptor")
             update(chunk)
+            if self._part is not None:
+                self._part.pass_by(chunk)
             yield chunk
+
+
+class _Part:
+    """Hashes some of the bytes that go by."""
+
+    def __init__(self, start: int, length: int) -> None:
+        self._skip = start
+        self._left = length
+        self._hasher = hashlib.sha256()
+
+    @property
+    def digest(self) -> Digest | None:
+        """None while not all of it was there."""
+        return None if self._left else Digest(USUAL_ALGORITHM, self._hasher.hexdigest())
+
+    def pass_by(self, chunk: Chunk) -> None:
+        if self._skip >= len(chunk):
+            self._skip -= len(chunk)
+        elif self._left:
+            found = chunk[self._skip : self._skip + self._left]
+            self._hasher.update(found)
+            self._skip, self._left = 0, self._left - len(found)
+
+
+def _annotated_part(descriptor: Descriptor | None) -> _Part | None:
+    """The table of contents of a zstd:chunked layer."""
+    toc = chunked_toc(descriptor.annotations) if descriptor else None
+    return _Part(*toc.numbers[:2]) if toc and toc.numbers else None
 
 
 def _unclosed(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

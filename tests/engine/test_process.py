@@ -133,8 +133,13 @@ class TestSomethingChanges:
         assert manifest["layers"][0]["digest"] == str(image.layers[0].descriptor.digest)
 
     def test_what_described_only_the_old_blob_goes_with_it(self) -> None:
+        stale = (
+            "containerd.io/snapshot/stargz/toc.digest",
+            "io.github.containers.zstd-chunked.manifest-checksum",
+            "io.containers.zstd-chunked.manifest-checksum",
+        )
         extra = {
-            "annotations": {"containerd.io/snapshot/stargz/toc.digest": "sha256:00", "kept": "yes"},
+            "annotations": {**dict.fromkeys(stale, "sha256:00"), "kept": "yes"},
             "urls": ["https://example.org/layer"],
         }
         image, output = build_image([build_layer(FILES, extra=extra)]), MemoryOutput()

@@ -155,12 +155,25 @@ class TestEstargz:
 
 POSITION = "io.github.containers.zstd-chunked.manifest-position"
 CHECKSUM = "io.github.containers.zstd-chunked.manifest-checksum"
-SOUND = {POSITION: "10:20:300:1", CHECKSUM: f"sha256:{'a' * 64}"}
+SOUND = {POSITION: "10:20:300:1", CHECKSUM: str(Digest.of(ZSTANDARD[10:30]))}
+OF_OLD = {key.replace("io.github.", "io."): value for key, value in SOUND.items()}
 
 
 class TestZstdChunked:
     def test_annotations_that_lead_into_the_layer(self) -> None:
         assert told(image_of(stored(ZSTANDARD, ZSTD, annotations=SOUND))) == []
+        assert told(image_of(stored(ZSTANDARD, ZSTD, annotations=OF_OLD))) == []
+
+    @pytest.mark.parametrize("prefix", ["io.github.containers.", "io.containers."])
+    def test_another_table_than_is_annotated(self, prefix: str) -> None:
+        notes = {**SOUND, CHECKSUM: f"sha256:{'a' * 64}"}
+        notes = {key.replace("io.github.containers.", prefix): value for key, value in notes.items()}
+        image = image_of(stored(ZSTANDARD, ZSTD, annotations=notes))
+        assert told(image) == [("zstd-chunked-checksum", "warning")]
+        [message] = messages(image, "zstd-chunked-checksum")
+        assert message == (
+            f"what stands for a table of contents is {SOUND[CHECKSUM]}, the annotation says sha256:{'a' * 64}"
+        )
 
     @pytest.mark.parametrize(
         ("also", "message"),
