@@ -48,7 +48,11 @@ def _faults(raw: bytes) -> JsonFaults:
         faults.syntax = f"is not UTF-8 (byte {error.start})"
         return faults
     try:
+        strict_json.require_few_containers(text, "document")
         found = _read(text, faults)
+    except InvalidJson as error:
+        faults.syntax = error.message.removeprefix("document ")
+        return faults
     except RecursionError:
         faults.syntax = faults.syntax or "is nested so deeply that no reader takes it"
         return faults

@@ -22,6 +22,7 @@ from occystrap_core.model.errors import (
     DigestMismatch,
     InvalidDigest,
     InvalidImage,
+    InvalidJson,
     LimitExceeded,
     NotFound,
     OccystrapError,
@@ -269,9 +270,11 @@ def _why_refused(raw: bytes, what: str) -> OccystrapError | None:
 
 
 def _lenient(raw: bytes) -> Mapping[str, Any] | None:
+    text = raw.decode("utf-8-sig", "replace")
     try:
-        found = json.loads(raw.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
+        strict_json.require_few_containers(text, "")
+        found = json.loads(text)
+    except (InvalidJson, ValueError, RecursionError):
         return None
     return found if isinstance(found, Mapping) else None
 

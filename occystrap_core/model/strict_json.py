@@ -8,6 +8,7 @@ giant numbers, byte order marks, deep nesting, anything that is not UTF-8.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any, NoReturn
 
@@ -18,7 +19,11 @@ MAX_BYTES_JUDGED = 2 * MAX_BYTES
 """How much is read of a document to say that it is too long."""
 
 MAX_DEPTH = 100
+MAX_CONTAINERS = 100_000
+"""Objects and lists: each takes a hundred times the memory of its two bytes."""
+
 _MAX_INTEGER_DIGITS = 19
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 _KNOWN_KEYS = frozenset(
     key.casefold()
@@ -38,6 +43,7 @@ def loads(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> Any
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidJson(f"{what} is not UTF-8 (byte {error.start})") from None
+    require_few_containers(text, what)
     _refuse_deep_nesting(text, what)
     try:
         return json.loads(
@@ -63,6 +69,14 @@ def loads_object(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES)
 def dumps(obj: object) -> bytes:
     """The one way this project writes JSON that is named by its digest."""
     return json.dumps(obj, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def require_few_containers(text: str, what: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_CONTAINERS:
+        return
+    outside_strings = _STRING.sub("", text)
+    if outside_strings.count("[") + outside_strings.count("{") > MAX_CONTAINERS:
+        raise InvalidJson(f"{what} holds more than {MAX_CONTAINERS} objects and lists")
 
 
 def _refuse_deep_nesting(text: str, what: str) -> None:

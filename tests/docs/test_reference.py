@@ -297,6 +297,7 @@ def test_every_dependency_has_its_reason() -> None:
 LIMITS = {
     "a manifest, index, config or other JSON document": f"{strict_json.MAX_BYTES // MIB} MiB",
     "nesting of JSON": f"{strict_json.MAX_DEPTH} levels",
+    "objects and lists in a JSON document": f"{strict_json.MAX_CONTAINERS}",
     "nesting of indexes": f"{source_tree.MAX_DEPTH} levels",
     "manifests below one index": f"{source_tree.MAX_NODES}",
     "entries of all its indexes together, each time one is looked at": f"{source_tree.MAX_ENTRIES}",

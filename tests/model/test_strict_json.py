@@ -38,6 +38,8 @@ VALUES = st.recursive(
         (b"[1]", "must be a JSON object, not list"),
         (b"null", "must be a JSON object, not NoneType"),
         (b'"' + b"x" * strict_json.MAX_BYTES + b'"', "the limit is 4194304"),
+        (b'{"x":[' + b"{}," * 100_000 + b"1]}", "more than 100000 objects and lists"),
+        (b"[" * 100_001 + b'"' + b'\\"' * 500_000, "more than 100000 objects and lists"),
     ],
 )
 def test_what_is_refused_says_why_and_where(raw: bytes, says: str) -> None:
@@ -65,6 +67,11 @@ def test_labels_may_differ_in_case() -> None:
 def test_brackets_in_strings_are_no_depth() -> None:
     raw = json.dumps({"cmd": "[{" * 500 + '\\"'}).encode()
     assert strict_json.loads_object(raw)["cmd"].startswith("[{")
+
+
+def test_brackets_in_strings_are_no_objects() -> None:
+    raw = json.dumps({"label": '"[{\\' * 100_000, "other": [{}]}).encode()
+    assert strict_json.loads_object(raw)["other"] == [{}]
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
