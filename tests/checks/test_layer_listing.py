@@ -26,12 +26,14 @@ from occystrap_core.contracts import (
 from occystrap_core.engine import budget
 from occystrap_core.engine.layer_records import LayerRecords
 from occystrap_core.engine.merged_view import MergedView
+from occystrap_core.model.platform import Platform
 from occystrap_core.model.repeats import repeats
 from occystrap_core.streams.tar import make_entry
 from occystrap_core.testing.build import (
     Member,
     build_artifact,
     build_image,
+    build_index,
     directory,
     file,
     hardlink,
@@ -354,3 +356,17 @@ class TestHostileShapes:
         finally:
             tracemalloc.stop()
         assert taken / count <= 100
+
+
+def test_what_was_remembered_of_images_before_is_let_go_where_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "MOST_ENTRIES", 250)
+    platforms = [Platform("linux", each) for each in ("amd64", "arm64", "s390x", "riscv64")]
+    common = layer_tar(*(file(f"common{number}") for number in range(50)))
+    images = [
+        build_image([common, layer_tar(*(file(f"{each}{number}") for number in range(50)))], platform=each)
+        for each in platforms
+    ]
+    found = outcome(build_index(images), "compression-bomb", "duplicate-file", "tar-format")
+    assert found.findings == ()
+    assert [each.view is not None for each in found.images] == [True, True, False, False]
+    assert all(facts.listing is None for each in found.images[2:] for facts in each.facts)
