@@ -114,7 +114,7 @@ class BundleOutput:
         user = find_user(folder / ROOTFS, user_of(image.json))
         if rootless and (user.uid or user.gid):
             _log.warning("%s: runs as root of its user namespace, not as %s", self._path, user_of(image.json))
-            user = User(0, 0)
+            user = User(0, 0, ())
         config = runtime_config(image.json, user, readonly=self._options.readonly, rootless=rootless)
         (folder / RUNTIME_CONFIG).write_bytes(config)
         (folder / IMAGE_CONFIG).write_bytes(image.raw)

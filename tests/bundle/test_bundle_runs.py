@@ -47,6 +47,15 @@ def test_the_user_is_the_images_with_his_groups(runs):
     ]
 
 
+@pytest.mark.parametrize(
+    ("user", "groups"), [("app", "10 44 1001"), ("app:logs", "44"), ("4321", "0"), ("4321:4322", "4322")]
+)
+def test_the_process_cannot_leave_its_own_group(runs, user, groups):
+    """A setgid program could, were the group not in this list: what is closed to the group would be open to it."""
+    script = "while read name rest; do case $name in Groups:) echo $rest;; esac; done < /proc/self/status"
+    assert runs(script, [("etc/passwd", PASSWD), ("etc/group", GROUP)], User=user) == [groups]
+
+
 def test_layers_stand_one_upon_the_other(runs):
     layers = ([("etc/motd", "one\n"), ("etc/gone", "")], [("etc/motd", "two\n"), whiteout("etc/gone")])
     assert runs("cat /etc/motd; ls /etc", *layers) == ["two", "motd"]

@@ -240,7 +240,7 @@ def test_the_config_of_an_image_that_says_nothing(tmp_path):
     process = spec["process"]
     assert spec["ociVersion"] == "1.0.2"
     assert (process["args"], process["cwd"], process["terminal"]) == (["sh"], "/", False)
-    assert process["user"] == {"uid": 0, "gid": 0}
+    assert process["user"] == {"uid": 0, "gid": 0, "additionalGids": [0]}
     assert process["env"] == ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
     assert (spec["hostname"], spec["root"]) == ("occystrap", {"path": "rootfs", "readonly": False})
     assert process["noNewPrivileges"] is True
@@ -272,20 +272,31 @@ GROUP = "root:x:0:root\napp:x:1001:\nlogs:x:44:other,app\n"
     [
         ("", (0, 0, [0])),
         ("root", (0, 0, [0])),
-        ("app", (1000, 1001, [44])),
-        ("1000", (1000, 1001, [44])),
-        ("app:logs", (1000, 44, None)),
-        ("app:5", (1000, 5, None)),
-        ("4321", (4321, 0, None)),
-        ("4321:4322", (4321, 4322, None)),
-        (":logs", (0, 44, None)),
-        ("7", (1007, 1008, None)),
+        ("app", (1000, 1001, [1001, 44])),
+        ("1000", (1000, 1001, [1001, 44])),
+        ("app:logs", (1000, 44, [44])),
+        ("app:5", (1000, 5, [5])),
+        ("4321", (4321, 0, [0])),
+        ("4321:4322", (4321, 4322, [4322])),
+        (":logs", (0, 44, [44])),
+        ("7", (1007, 1008, [1008])),
     ],
 )
 def test_users_and_groups_are_looked_up_in_the_image(tmp_path, user, found):
     bundle(image([("etc/passwd", PASSWD), ("etc/group", GROUP)], User=user), tmp_path / "out")
     said = runtime_config(tmp_path / "out")["process"]["user"]
     assert (said["uid"], said["gid"], said.get("additionalGids")) == found
+
+
+@pytest.mark.parametrize(("user", "found"), [("4321", [0]), ("4321:4322", [4322]), ("", [0])])
+def test_without_user_databases_the_primary_group_is_the_only_one(tmp_path, user, found):
+    bundle(image([], User=user), tmp_path / "out")
+    assert runtime_config(tmp_path / "out")["process"]["user"]["additionalGids"] == found
+
+
+def test_a_rootless_container_cannot_be_given_groups(tmp_path):
+    bundle(image([("etc/passwd", PASSWD), ("etc/group", GROUP)]), tmp_path / "out", "?rootless=true")
+    assert runtime_config(tmp_path / "out")["process"]["user"] == {"uid": 0, "gid": 0}
 
 
 def test_users_are_found_where_the_images_links_lead(tmp_path):

@@ -191,4 +191,4 @@ def test_the_user_is_looked_up_in_what_the_mount_shows(tmp_path: Path, target: P
     done = mount(tmp_path, target, build_image([base, layer_tar(file("new", ""))], config={"config": {"User": "me"}}))
     assert done.returncode == 0, done.stderr
     user = json.loads((target / "config.json").read_text())["process"]["user"]
-    assert (user["uid"], user["gid"]) == (41, 42)
+    assert user == {"uid": 41, "gid": 42, "additionalGids": [42]}

@@ -32,7 +32,7 @@ def runtime_config(image: Mapping[str, Any], user: User, *, readonly: bool, root
     config = _settings(image)
     spec = {
         "ociVersion": VERSION,
-        "process": _process(config, user),
+        "process": _process(config, user, rootless),
         "root": {"path": "rootfs", "readonly": readonly},
         "hostname": _hostname(config),
         "mounts": [*_mounts(rootless), *_volumes(config)],
@@ -54,10 +54,10 @@ def _settings(image: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _process(config: Mapping[str, Any], user: User) -> dict[str, Any]:
+def _process(config: Mapping[str, Any], user: User, rootless: bool) -> dict[str, Any]:
     arguments = [*_texts(config, "Entrypoint"), *_texts(config, "Cmd")]
     process_user: dict[str, Any] = {"uid": user.uid, "gid": user.gid}
-    if user.additional_gids:
+    if not rootless:  # there runc can set none, and refuses to start
         process_user["additionalGids"] = list(user.additional_gids)
     return {
         "terminal": False,

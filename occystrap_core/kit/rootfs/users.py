@@ -17,9 +17,12 @@ _MAX_ID = (1 << 31) - 1
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """The primary group stands first in `additional_gids`: a process that starts a setgid program
+    would otherwise leave it, and could read what is closed to that group and open to all others."""
+
     uid: int
     gid: int
-    additional_gids: tuple[int, ...] = ()
+    additional_gids: tuple[int, ...]
 
 
 def find_user(rootfs: Path, text: str) -> User:
@@ -28,8 +31,9 @@ def find_user(rootfs: Path, text: str) -> User:
     entry = _passwd_entry(rootfs, user or "0")
     uid, gid, name = entry or _numeric(user, text)
     if group:
-        return User(uid, _group_id(rootfs, group, text))
-    return User(uid, gid, _additional(rootfs, name) if name else ())
+        gid = _group_id(rootfs, group, text)
+        return User(uid, gid, (gid,))
+    return User(uid, gid, tuple(dict.fromkeys((gid, *_additional(rootfs, name)))))
 
 
 def _numeric(user: str, text: str) -> tuple[int, int, str]:
@@ -61,13 +65,11 @@ def _group_id(rootfs: Path, group: str, text: str) -> int:
     return number
 
 
-def _additional(rootfs: Path, name: str) -> tuple[int, ...]:
-    found = []
-    for fields in _fields(rootfs, "group", 4):
+def _additional(rootfs: Path, name: str) -> Iterator[int]:
+    for fields in _fields(rootfs, "group", 4) if name else ():
         gid = _id(fields[2])
         if gid is not None and name in fields[3].split(","):
-            found.append(gid)
-    return tuple(dict.fromkeys(found))
+            yield gid
 
 
 def _id(text: str) -> int | None:
