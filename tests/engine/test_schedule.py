@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from occystrap_core.engine import schedule
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.model.errors import TransferError
 
@@ -67,6 +68,15 @@ def test_an_interruption_ends_the_waiting_too(count: int) -> None:
         run_all(work, list(range(count)), 2, Stop(peer))
     other.join()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("layer")]
+
+
+def test_what_many_jobs_left_is_cleaned_up_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = []
+    monkeypatch.setattr(schedule.gc, "collect", lambda: searches.append(1))
+    run_all(lambda job: job, list(range(15)), 2, Stop())
+    assert searches == []
+    run_all(lambda job: job, list(range(50)), 2, Stop())
+    assert len(searches) == 3
 
 
 def test_jobs_that_did_not_begin_never_do() -> None:
