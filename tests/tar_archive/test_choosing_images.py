@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import NotFound
 from occystrap_core.model.media_types import Family
@@ -37,6 +38,17 @@ def two_images(tmp_path: Path) -> Path:
             saved("a.json", ["one"], ["busybox:latest", "quay.io/a/b:7"]), saved("b.json", ["one", "two"], ["1:x"])
         ),
     )
+
+
+def test_a_config_of_many_images_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [saved("a.json", ["one"], [f"app:{number}"]) for number in range(50)]
+    path = write_archive(tmp_path / "many.tar", ("a.json", config_of(LAYER)), ("one", LAYER), manifest_json(*images))
+    read = []
+    original = Archive.required
+    monkeypatch.setattr(Archive, "required", lambda self, *given: read.append(given) or original(self, *given))
+    with pytest.raises(NotFound):
+        read_back(path, str(Digest.of(b"none of them")))
+    assert len(read) <= 3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from occystrap_core.kit.docker_archive.archive import Archive
 from occystrap_core.kit.docker_archive.choice import Choice, GivenName
@@ -90,10 +90,11 @@ def _index(archive: Archive) -> LayoutIndex | None:
 
 def _by_manifest(archive: Archive, saved: Sequence[SavedImage], *, as_found: bool) -> tuple[Choice, ...]:
     form: Callable[[Archive, SavedImage], ArchivedImage] = SavedAsFound if as_found else SavedContent
+    image_id = lru_cache(None)(partial(_image_id, archive))
     return tuple(
         Choice(
             names=_tags(image),
-            digest=partial(_image_id, archive, image),
+            digest=partial(image_id, image.config),
             open=partial(form, archive, image),
         )
         for image in saved
@@ -104,8 +105,8 @@ def _tags(image: SavedImage) -> tuple[GivenName, ...]:
     return tuple(GivenName((tag,), image_name(tag) or UNNAMED) for tag in image.tags)
 
 
-def _image_id(archive: Archive, image: SavedImage) -> str:
-    return str(Digest.of(archive.required(image.config, f"{MANIFEST_FILE} names as config")))
+def _image_id(archive: Archive, config: str) -> str:
+    return str(Digest.of(archive.required(config, f"{MANIFEST_FILE} names as config")))
 
 
 def _by_index(archive: Archive, index: LayoutIndex, *, unpacked: bool) -> tuple[Choice, ...]:
