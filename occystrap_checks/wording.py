@@ -11,7 +11,9 @@ NOTHING: tuple[Remark, ...] = ()
 
 _MOST_NAMED = 5
 MOST_PLACES = 10_000
-"""How many files one finding has the places of."""
+"""How many files one finding has the places of; longer paths count for more."""
+
+_LONG = 400
 
 
 class Tally:
@@ -20,10 +22,11 @@ class Tally:
     A layer is named where the engine does not know it: in rules about the merged file system.
     """
 
-    __slots__ = ("_first_layer", "_is_one_layer", "_places", "count")
+    __slots__ = ("_first_layer", "_is_one_layer", "_places", "_room", "count")
 
     def __init__(self) -> None:
         self.count = 0
+        self._room = MOST_PLACES
         self._places: list[tuple[int | None, bytes]] = []
         self._first_layer: int | None = None
         self._is_one_layer = True
@@ -34,7 +37,8 @@ class Tally:
         elif layer != self._first_layer:
             self._is_one_layer = False
         self.count += 1
-        if self.count <= MOST_PLACES:
+        if self._room > 0:
+            self._room -= 1 + len(path) // _LONG
             self._places.append((layer, path))
 
     @classmethod

@@ -27,6 +27,7 @@ _CASED = re.compile(rb"[A-Z\x80-\xff][^/\0A-Z\x80-\xff]*\0")
 
 _NAMED = 10
 _MOST_FOLDERS = 100_000
+_MOST_REMEMBERED = 10_000
 
 
 @hookimpl
@@ -88,21 +89,23 @@ def _pairs(view: View, places: array[int], keys: array[int]) -> Iterator[tuple[i
 
 def _pairs_of_folders(view: View) -> Iterator[tuple[int, bytes, bytes]]:
     """The same of directories without entries of their own."""
-    asked: set[bytes] = set()
+    asked: set[int] = set()
     first: dict[bytes, bytes] = {}
     end = len(view.facts)
     for layer in range(end):
         for _, folder in view.listing(layer).folders():
-            while folder and folder not in asked:
+            while folder and hash(folder) not in asked:
                 if len(asked) > _MOST_FOLDERS:
                     return
-                asked.add(folder)
+                asked.add(hash(folder))
                 folded = _folded(folder)
                 if folded != folder and view.below(end, folder) is None and view.find(folder) is not None:
                     if view.find(folded) is not None:
                         yield layer, folded, folder
-                    elif first.setdefault(folded, folder) != folder:
+                    elif folded in first:
                         yield layer, first[folded], folder
+                    elif len(first) < _MOST_REMEMBERED:
+                        first[folded] = folder
                 folder = folder.rpartition(b"/")[0]
 
 

@@ -26,7 +26,7 @@ from occystrap_core.contracts import (
 from occystrap_core.contracts.entry import DIRECTORY, SYMLINK
 
 _NO_PATH = re.compile(rb"\0\0")
-_MOST_FOLDERS = 10_000
+_MOST_STEPS = 200_000
 _MOST_LINKS = 40
 
 
@@ -101,35 +101,42 @@ def _roots(listing: Listing) -> Iterator[Remark]:
 
 def _climbers(view: View, layer: int) -> Iterator[tuple[bytes, bytes]]:
     """The first entry in each folder that is reached by climbing above the root, with the outermost symlink."""
-    known: set[bytes] = set()
+    known: set[int] = set()
+    steps = 0
     for path, _ in view.moved(layer):
         folder = path.rpartition(b"/")[0]
-        if folder in known or len(known) > _MOST_FOLDERS:
+        if hash(folder) in known:
             continue
-        known.add(folder)
-        if link := _climbing_link(view, layer, folder):
+        known.add(hash(folder))
+        link, more = _climbing_link(view, layer, folder)
+        if link:
             yield path, link
+        steps += more
+        if steps > _MOST_STEPS:
+            return
 
 
-def _climbing_link(view: View, layer: int, folder: bytes) -> bytes:
-    """The first symlink on the way to the folder, where that way leads above the root; else empty."""
-    waiting, done, first, links = folder.split(b"/")[::-1], b"", b"", 0
+def _climbing_link(view: View, layer: int, folder: bytes) -> tuple[bytes, int]:
+    """The first symlink on the way to the folder, where that way leads above the root, else empty; and how many
+    steps that took."""
+    waiting, done, first, links, steps = folder.split(b"/")[::-1], b"", b"", 0, 0
     while waiting and links <= _MOST_LINKS:
         part = waiting.pop()
+        steps += 1
         if part == b"..":
             if not done:
-                return first
+                return first, steps
             done = done.rpartition(b"/")[0]
         elif part not in (b"", b"."):
             done = done + b"/" + part if done else part
             target = _link_at(view, layer, done)
             if target.startswith(b"/"):  # that means the root of the image
-                return b""
+                break
             if target:
                 first, links = first or done, links + 1
                 done = done.rpartition(b"/")[0]
                 waiting += target.split(b"/")[::-1]
-    return b""
+    return b"", steps
 
 
 def _link_at(view: View, layer: int, path: bytes) -> bytes:

@@ -21,7 +21,7 @@ from occystrap_core.contracts.progress import Progress
 from occystrap_core.contracts.settings import Settings
 from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.engine.found_documents import OUTSIDE, FoundImages, find_documents
-from occystrap_core.engine.said import MAX_PLACES, Said
+from occystrap_core.engine.said import MAX_PLACES, Said, room_of
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.value import value
 
@@ -180,10 +180,15 @@ class Judgement:
                 self.findings.append(Finding(rule, severity, message, remediation=remedies[rule]))
 
     def _placed_at(self, finding: Finding, places: Sequence[Where]) -> tuple[Where, ...]:
-        placed = self._placed.get(finding.check, 0)
-        kept = tuple(_completed(each, finding.where) for each in places[: MAX_PLACES - placed])
-        self._placed[finding.check] = placed + len(kept)
-        return kept
+        """As many as there is room for; long paths take more."""
+        kept, placed = [], self._placed.get(finding.check, 0)
+        for each in places:
+            if placed >= MAX_PLACES:
+                break
+            placed += room_of(each)
+            kept.append(_completed(each, finding.where))
+        self._placed[finding.check] = placed
+        return tuple(kept)
 
     def fail(self, spec: CheckSpec, where: Where, error: str) -> None:
         if spec.name not in self.failed:

@@ -13,6 +13,7 @@ MAX_REMARKS = 20
 MAX_PLACES = 10_000
 """How many files the findings of one rule have the places of, beside those they name."""
 
+_LONG = 400
 _Kind = tuple[int | None, Severity | None]
 
 
@@ -20,11 +21,12 @@ class Said:
     """Remarks as they come. Of each layer and weight the first few stay; what is said of the others
     weighs what they weigh, so that no rule ends graver than its gravest remark."""
 
-    __slots__ = ("_kept", "_rest", "_seen")
+    __slots__ = ("_kept", "_rest", "_room", "_seen")
 
     def __init__(self, remarks: Iterable[Remark] = ()) -> None:
         self._kept: list[Remark] = []
         self._seen: dict[_Kind, int] = {}
+        self._room = MAX_PLACES
         self._rest: dict[_Kind, list[Where]] = {}
         for remark in remarks:
             self.add(remark)
@@ -36,7 +38,8 @@ class Said:
             self._kept.append(remark)
             return
         rest = self._rest.setdefault(kind, [])
-        if remark.where.entry and len(rest) < MAX_PLACES:
+        if remark.where.entry and self._room > 0:
+            self._room -= room_of(remark.where)
             rest.append(remark.where)
 
     def __iter__(self) -> Iterator[Remark]:
@@ -44,3 +47,8 @@ class Said:
         for (layer, severity), places in self._rest.items():
             more = self._seen[layer, severity] - MAX_REMARKS
             yield Remark(f"and {more} more of these", Where(layer=layer), severity, tuple(places))
+
+
+def room_of(place: Where) -> int:
+    """For how many places it counts: long paths are several."""
+    return 1 + len(place.entry) // _LONG
