@@ -6,10 +6,11 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -111,11 +112,19 @@ class Workplace:
             raise
 
     def _remove_abandoned(self) -> None:
-        prefix = _prefix(self.target)
-        for path in list(self.target.parent.iterdir()):
-            if path.name.startswith(prefix) and path.name.endswith(SUFFIX):
-                with suppress(OSError):
-                    _remove_if_abandoned(path)
+        for path in abandoned(self.target):
+            with suppress(OSError):
+                if mounted_at(path / ROOTFS):
+                    unmount_overlay(path)
+                remove_tree(path)
+
+
+def abandoned(target: Path) -> Iterator[Path]:
+    """What killed runs with this target left beside it; nobody else can take one while the caller has it."""
+    name = re.compile(re.escape(_prefix(target)) + "[0-9a-f]{8}" + re.escape(SUFFIX))
+    for path in sorted(path for path in target.parent.iterdir() if name.fullmatch(path.name)):
+        with suppress(OSError), _locked(path):
+            yield path
 
 
 def _require_room(target: Path, is_same_kind: Callable[[Path], bool], overwrite: bool) -> None:
@@ -168,13 +177,15 @@ def _prefix(target: Path) -> str:
     return f".{target.name[:_LONGEST_STEM]}."
 
 
-def _remove_if_abandoned(path: Path) -> None:
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Raises OSError where a running process has it, or has just given it its name."""
     owner = os.open(path, _DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if mounted_at(path / ROOTFS):
-            unmount_overlay(path)
-        remove_tree(path)
+        if not os.path.samestat(path.stat(), os.fstat(owner)):
+            raise FileNotFoundError(path)
+        yield
     finally:
         os.close(owner)
 
