@@ -18,9 +18,10 @@ from occystrap_core.model.document import Document
 from occystrap_core.model.errors import LimitExceeded, NotFound
 from occystrap_core.model.image import ImageName
 from occystrap_core.model.strict_json import MAX_BYTES
+from occystrap_inputs.dockerpush.abandoned import REPOSITORY
 from occystrap_inputs.dockerpush.handing_on import HandingOn
 from occystrap_inputs.dockerpush.plugin import DockerPushInputOptions
-from occystrap_inputs.dockerpush.pushing import REPOSITORY, receive_push
+from occystrap_inputs.dockerpush.pushing import receive_push
 
 
 class DockerPushInput:

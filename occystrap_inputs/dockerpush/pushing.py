@@ -15,11 +15,9 @@ from occystrap_core.kit.docker_engine.client import DockerClient
 from occystrap_core.kit.docker_engine.known import KnownImage
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import NotFound, OccystrapError, TransferError, UsageError
+from occystrap_inputs.dockerpush.abandoned import ADDRESS, REPOSITORY, TAG, remove_abandoned_names
 
-REPOSITORY = "occystrap"
-_TAG = "push"
 _USER = "occystrap"
-_ADDRESS = "127.0.0.1"
 _log = logging.getLogger(__name__)
 
 Login = Mapping[str, str]
@@ -32,16 +30,21 @@ def receive_push(client: DockerClient, image: KnownImage, store: PushedImages, t
     Docker trusts every registry on 127.0.0.1, but some versions of it want TLS nevertheless.
     The password keeps other users of this machine from pushing something else meanwhile.
     """
+    _require_name(client, image)
     login = {"username": _USER, "password": token_urlsafe()}
-    tls = server_context(self_signed((_ADDRESS,)))
+    tls = server_context(self_signed((ADDRESS,)))
     gate = BasicGate({_USER: login["password"]})
-    with DistributionServer(DistributionApi(store, directory=temp_dir), tls=tls, gate=gate) as server:
+    server = DistributionServer(DistributionApi(store, directory=temp_dir), tls=tls, gate=gate)
+    # Docker notes the digest of what it has pushed beside the name: the server goes before the name does.
+    with _named(client, image, f"{server.host}/{REPOSITORY}") as repository, server:
         try:
-            _follow(_pushing(client, image, server.host, login), server)
+            _follow(_pushing(client, image, repository, login), server)
         except TransferError as error:
             _explain(error, server)
             raise
-    pushed = store.manifest(REPOSITORY, _TAG)
+    if not client.is_podman:
+        remove_abandoned_names(client)
+    pushed = store.manifest(REPOSITORY, TAG)
     if pushed is None:
         raise TransferError(f"{client.endpoint.name} says that {image.spelling} is pushed, and has sent no manifest")
     return pushed
@@ -58,29 +61,37 @@ def _follow(said: Said, server: DistributionServer) -> None:
         raise server.failure
 
 
-def _pushing(client: DockerClient, image: KnownImage, host: str, login: Login) -> Said:
-    repository = f"{host}/{REPOSITORY}"
+def _pushing(client: DockerClient, image: KnownImage, repository: str, login: Login) -> Said:
     if client.is_podman:
-        query = {"destination": f"{repository}:{_TAG}", "tlsVerify": "false"}
+        query = {"destination": f"{repository}:{TAG}", "tlsVerify": "false"}
         yield from client.push(image.spelling, query, login)
-        return
-    with _named(client, image, repository):
-        yield from client.push(repository, {"tag": _TAG}, login)
+    else:
+        yield from client.push(repository, {"tag": TAG}, login)
 
 
-@contextmanager
-def _named(client: DockerClient, image: KnownImage, repository: str) -> Iterator[None]:
-    """One more name for an image: docker pushes to where a name says, and nowhere else."""
-    if not image.has_name:
+def _require_name(client: DockerClient, image: KnownImage) -> None:
+    if not (client.is_podman or image.has_name):
         raise UsageError(
             f"{image.spelling} has no name, and docker would delete it with the one it needs to be pushed",
             hint="give it a name with docker tag, or use docker://",
         )
+
+
+@contextmanager
+def _named(client: DockerClient, image: KnownImage, repository: str) -> Iterator[str]:
+    """One more name for an image: docker pushes to where a name says, and nowhere else."""
+    if client.is_podman:
+        yield repository
+        return
     try:
-        client.tag(image.spelling, repository, _TAG)
-        yield
+        client.tag(image.spelling, repository, TAG)
+        yield repository
+    except BaseException as error:
+        if not isinstance(error, OccystrapError):
+            client.break_off()  # who interrupts does not want to wait for a daemon that is silent
+        raise
     finally:
-        _unname(client, f"{repository}:{_TAG}")
+        _unname(client, f"{repository}:{TAG}")
 
 
 def _unname(client: DockerClient, name: str) -> None:

@@ -78,6 +78,13 @@ def docker(dockerd: peers.DockerDaemon) -> Iterator[Daemon]:
     daemon.forget()
 
 
+@pytest.fixture
+def short_place() -> Iterator[Path]:
+    """Where a socket can be: its path must be short."""
+    with tempfile.TemporaryDirectory(prefix="occystrap-") as directory:
+        yield Path(directory) / "between.sock"
+
+
 @pytest.fixture(scope="session")
 def one_podman() -> Iterator[Daemon]:
     peers.require("podman")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ _HOME = Origin("http", "localhost", 80)
 _ANSWERS = Timeouts(connect=10, idle=120)
 _WORK = Timeouts(connect=10, idle=3600, after_upload=3600)
 """A daemon packs a whole image before it sends the first byte of it, and unpacks one before it answers."""
+_IN_A_HURRY = Timeouts(connect=3, idle=3)
+_GRACE_SECONDS = 3.0
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +37,8 @@ class DockerClient:
         self.endpoint = endpoint
         self._questions = HttpClient(_HOME, _ANSWERS, endpoint.door)
         self._transfers = HttpClient(_HOME, _WORK, endpoint.door)
+        self._farewells = HttpClient(_HOME, _IN_A_HURRY, endpoint.door)
+        self._patience: threading.Timer | None = None
 
     @cached_property
     def version(self) -> Mapping[str, Any]:
@@ -56,6 +61,14 @@ class DockerClient:
         listed = strict_json.loads(raw, f"the list of images of {self.endpoint.name}")
         return [str(one["Id"]) for one in listed or () if isinstance(one, Mapping) and "Id" in one]
 
+    def names(self, pattern: str) -> list[str]:
+        """The names of images that fit a pattern with `*`, which stands for anything without a slash."""
+        query = urlencode({"filters": strict_json.dumps({"reference": [pattern]})})
+        what = "the list of images"
+        listed = strict_json.loads(self._raw(f"/images/json?{query}", what), f"{what} of {self.endpoint.name}")
+        images = [one for one in listed or () if isinstance(one, Mapping)]
+        return [str(name) for image in images for name in image.get("RepoTags") or ()]
+
     def inspect(self, image: str) -> Mapping[str, Any]:
         """What the daemon knows about an image: Id, RepoTags, RootFS, Os, Architecture …"""
         return self._json(_image(image, "json"), f"image {image!r}")
@@ -76,11 +89,22 @@ class DockerClient:
     def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image one more name."""
         query = urlencode({"repo": repository, "tag": tag})
-        self._done("POST", f"{_image(image, 'tag')}?{query}", f"image {image!r}")
+        self._done(self._questions, "POST", f"{_image(image, 'tag')}?{query}", f"image {image!r}")
 
     def untag(self, name: str) -> None:
-        """Take a name away, and the image only if that was its last one and nothing else needs it."""
-        self._done("DELETE", f"{_image(name)}?noprune=true", f"image {name!r}")
+        """Take a name away, and the image only if that was its last one and nothing else needs it.
+
+        After `break_off` a silent daemon is waited for a few seconds only.
+        """
+        target, what = f"{_image(name)}?noprune=true", f"image {name!r}"
+        if self._patience is None:
+            try:
+                self._done(self._questions, "DELETE", target, what)
+                return
+            except TransferError:
+                if self._patience is None:  # a hurry that began meanwhile cut the question off
+                    raise
+        self._done(self._farewells, "DELETE", target, what)
 
     def push(
         self, name: str, query: Mapping[str, str], login: Mapping[str, str] | None = None
@@ -104,10 +128,18 @@ class DockerClient:
         self._transfers.interrupt()
 
     def break_off(self) -> None:
-        """From any thread: what is being sent or received ends. Questions may still be asked."""
+        """From any thread: what is being sent or received ends, and questions a moment later. Names may
+        still be taken away."""
         self._transfers.interrupt()
+        if self._patience is None:
+            self._patience = threading.Timer(_GRACE_SECONDS, self._questions.interrupt)
+            self._patience.daemon = True
+            self._patience.start()
 
     def close(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+        self._farewells.close()
         self._questions.close()
         self._transfers.close()
 
@@ -118,8 +150,8 @@ class DockerClient:
         with self._asking(self._questions, "GET", target, what) as response:
             return read_capped(response, strict_json.MAX_BYTES, f"what {self.endpoint.name} says of {what}")
 
-    def _done(self, method: str, target: str, what: str) -> None:
-        with self._asking(self._questions, method, target, what) as response:
+    def _done(self, client: HttpClient, method: str, target: str, what: str) -> None:
+        with self._asking(client, method, target, what) as response:
             read_capped(response, strict_json.MAX_BYTES, f"what {self.endpoint.name} answers")
 
     @contextmanager
