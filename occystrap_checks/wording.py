@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from occystrap_core.contracts import Remark, Severity, Where, shown
+from occystrap_core.contracts import Remark, Seen, Severity, Where, shown
 
 NOTHING: tuple[Remark, ...] = ()
 """What a rule answers most of the time."""
@@ -72,6 +72,11 @@ class Tally:
 
 def _shown(path: bytes) -> str:
     return shown(path or b"/")
+
+
+def place_of(seen: Seen | None) -> Where:
+    """Where a file comes from, symlinks followed; nowhere for what is not there."""
+    return Where(layer=seen.layer, entry=_shown(seen.path)) if seen else Where()
 
 
 def counted(count: int, thing: str) -> str:

@@ -9,6 +9,7 @@ from occystrap_checks.config.elf import RUNS_ON, machine_of
 from occystrap_checks.config.judged import is_windows, judged_config
 from occystrap_checks.config.program import program_of
 from occystrap_checks.config.program_heads import ProgramHeads
+from occystrap_checks.wording import place_of
 from occystrap_core.contracts import (
     CheckContext,
     CheckSpec,
@@ -65,7 +66,7 @@ class ArchVsElf(Examination):
             if machine in runs:
                 return ()
             text = f"the image is for {architecture}, the program it starts (/{shown(seen.path)}) for {machine}"
-            return (Remark(text),)
+            return (Remark(text, place_of(seen)),)
         return self._all_foreign(image, architecture, runs, starts_something=program is not None)
 
     def _all_foreign(

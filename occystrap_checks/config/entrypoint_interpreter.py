@@ -8,6 +8,7 @@ from occystrap_checks.config.elf import loader_of
 from occystrap_checks.config.judged import is_whole, is_windows, judged_config
 from occystrap_checks.config.program import at, on_path, program_of
 from occystrap_checks.config.program_heads import ProgramHeads
+from occystrap_checks.wording import place_of
 from occystrap_core.contracts import (
     CheckContext,
     CheckSpec,
@@ -73,12 +74,12 @@ class EntrypointInterpreter(Examination):
             words = need.decode("utf-8", "surrogateescape").split(" ")
             found = at(view, words[0]) if words[0].startswith("/") else seen
             if found is None:
-                yield Remark(_missing(view, seen, words[0], is_script=len(words) > 1))
+                yield Remark(_missing(view, seen, words[0], is_script=len(words) > 1), place_of(seen))
                 return
             wanted = _looked_up(words)
             if wanted and on_path(image, view, wanted) is None:
                 text = f"/{shown(seen.path)} is to be run by '{shown(wanted)}', which is in no directory of PATH"
-                yield Remark(text, severity=Severity.WARNING)
+                yield Remark(text, place_of(seen), Severity.WARNING)
                 return
             seen = (on_path(image, view, wanted) if wanted else None) or found
 

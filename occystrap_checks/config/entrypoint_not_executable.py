@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from occystrap_checks.config.judged import is_windows, judged_config
 from occystrap_checks.config.program import program_of
 from occystrap_checks.lenient import as_bytes
+from occystrap_checks.wording import place_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -44,7 +45,8 @@ class EntrypointNotExecutable(Examination):
         seen, name = program.seen, shown(program.name)
         where = f" (/{shown(seen.path)})" if seen.path != as_bytes(program.name.strip("/")) else ""
         if seen.kind not in (REGULAR, HARDLINK):
-            return (Remark(f"the image starts '{name}'{where}, which is no file"),)
+            return (Remark(f"the image starts '{name}'{where}, which is no file", place_of(seen)),)
         if not seen.mode & 0o111:
-            return (Remark(f"the image starts '{name}'{where}, which has the mode {seen.mode & 0o7777:04o}"),)
+            message = f"the image starts '{name}'{where}, which has the mode {seen.mode & 0o7777:04o}"
+            return (Remark(message, place_of(seen)),)
         return ()

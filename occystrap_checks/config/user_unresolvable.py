@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from occystrap_checks.config.judged import is_whole, is_windows, judged_config
 from occystrap_checks.lenient import as_bytes, as_text, run_settings
+from occystrap_checks.wording import place_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -64,4 +65,6 @@ def _missing(view: View, what: str, name: str, path: str) -> Iterator[Remark]:
         return
     names = {line.partition(b":")[0] for line in content.splitlines()}
     if as_bytes(name) not in names:
-        yield Remark(f"the image runs as {what} '{shown(name)}', who is not in its /{path}")
+        yield Remark(
+            f"the image runs as {what} '{shown(name)}', who is not in its /{path}", place_of(view.follow(path.encode()))
+        )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from occystrap_checks.config.judged import is_whole, is_windows, judged_config
 from occystrap_checks.lenient import as_bytes, as_text, run_settings
+from occystrap_checks.wording import place_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -46,7 +47,7 @@ class WorkdirMissing(Examination):
             return ()
         seen = view.follow(path)
         if seen is not None and seen.kind != DIRECTORY:
-            return (Remark(f"the working directory '{shown(folder)}' is no directory"),)
+            return (Remark(f"the working directory '{shown(folder)}' is no directory", place_of(seen)),)
         if seen is not None or _is_implied(view, path):
             return ()
         by_root = as_text(run.get("User")).partition(":")[0] in _ROOT_USERS

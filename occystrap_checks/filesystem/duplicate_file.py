@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from occystrap_checks.wording import Tally
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -37,15 +38,18 @@ def occystrap_checks() -> Iterable[CheckSpec]:
 
 class DuplicateFile(Examination):
     def view(self, image: ImageUnderCheck, view: View) -> Iterable[Remark]:
-        more = 0
+        more = Tally()
         for count, path in enumerate(_repeated(view)):
             if count < _LISTED:
-                layers = sorted(layer + 1 for layer in _having(view, len(view.facts), path))
-                yield Remark(f"{shown(path)} is in the layers {', '.join(map(str, layers))}", Where(entry=shown(path)))
+                layers = sorted(_having(view, len(view.facts), path))
+                places = tuple(Where(layer=layer, entry=shown(path)) for layer in layers)
+                named = ", ".join(str(layer + 1) for layer in layers)
+                yield Remark(f"{shown(path)} is in the layers {named}", places[-1], places=places)
             else:
-                more += 1
-        if more:
-            yield Remark(f"and {more} more files are in several layers")
+                more.add(path, next(_having(view, len(view.facts), path)))
+        if more.count:
+            files = "file is" if more.count == 1 else "files are"
+            yield more.remark(f"and {more.count} more {files} in several layers")
 
 
 def _repeated(view: View) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from occystrap_checks.wording import place_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -12,7 +13,6 @@ from occystrap_core.contracts import (
     Remark,
     Severity,
     View,
-    Where,
     hookimpl,
     shown,
 )
@@ -39,12 +39,7 @@ class DuplicateUid(Examination):
         for path, kind in ((b"etc/passwd", "user"), (b"etc/group", "group")):
             for number, names in _shared(view.content(path) or b""):
                 who = ", ".join(map(shown, names))
-                yield Remark(f"{kind}s of the same number {shown(number)}: {who}", _place(view, path))
-
-
-def _place(view: View, path: bytes) -> Where:
-    seen = view.follow(path)
-    return Where(layer=seen.layer if seen else None, entry=shown(path))
+                yield Remark(f"{kind}s of the same number {shown(number)}: {who}", place_of(view.follow(path)))
 
 
 def _shared(content: bytes) -> Iterator[tuple[bytes, list[bytes]]]:

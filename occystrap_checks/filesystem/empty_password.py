@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from occystrap_checks.wording import Tally
+from occystrap_checks.wording import Tally, place_of
 from occystrap_core.contracts import (
     CheckSpec,
     Examination,
@@ -13,7 +13,6 @@ from occystrap_core.contracts import (
     Remark,
     Severity,
     View,
-    Where,
     hookimpl,
     shown,
 )
@@ -40,12 +39,7 @@ class EmptyPassword(Examination):
         for path in (b"etc/passwd", b"etc/shadow"):
             users = Tally.of(_open(view.content(path) or b""))
             if users.count:
-                yield Remark(f"no password in /{shown(path)}: {users}", _place(view, path))
-
-
-def _place(view: View, path: bytes) -> Where:
-    seen = view.follow(path)
-    return Where(layer=seen.layer if seen else None, entry=shown(path))
+                yield Remark(f"no password in /{shown(path)}: {users}", place_of(view.follow(path)))
 
 
 def _open(content: bytes) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from occystrap_core.testing.build import (
     symlink,
     whiteout,
 )
+from tests.checks.broken import edited
 from tests.checks.layers_made import image_of, messages, told
 from tests.checks.rules import findings, outcome
 
@@ -188,6 +189,20 @@ class TestPlaces:
     def test_of_accounts(self) -> None:
         [found] = findings(image_of([ETC], [file("etc/passwd", "root::0:0:::\n")]), "empty-password")
         assert (found.where.layer, found.where.entry) == (1, "etc/passwd")
+
+    def test_of_a_file_in_several_layers(self) -> None:
+        layers = [[ETC, *(file(f"etc/{number}", "x") for number in range(12))]] * 2
+        *listed, rest = outcome(image_of(*layers), "duplicate-file").findings
+        assert len(listed) == 10
+        assert listed[0].message == "etc/0 is in the layers 1, 2"
+        assert [each.layer for each in listed[0].places] == [0, 1]
+        assert rest.message == "and 2 more files are in several layers"
+        assert [(each.layer, each.entry) for each in rest.places] == [(1, "etc/10"), (1, "etc/11")]
+
+    def test_of_a_program(self) -> None:
+        image = edited(image_of([file("app")]), config=lambda json: json["config"].update(Entrypoint=["/app"]))
+        [found] = findings(image, "entrypoint-not-executable")
+        assert (found.where.layer, found.where.entry) == (0, "app")
 
     def test_every_pair_counts(self) -> None:
         names = [file(f"{letter}{number}") for number in range(1500) for letter in "Xx"]
