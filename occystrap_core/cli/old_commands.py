@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
+from occystrap_core.cli.options import given_words
 from occystrap_core.cli.session import Session
 
 _PATH_SAFE = "/:@+~=,!$&'()*;-._ "
@@ -120,7 +121,7 @@ def _command(name: str) -> click.Command:
     @click.pass_context
     def run(context: click.Context, /, **given: Any) -> None:
         words = old.words(given)
-        new = shlex.join(["occystrap", old.command, *words])
+        new = shlex.join(["occystrap", *given_words(context), old.command, *words])
         click.echo(f"{name} is an old command. Its new form is:\n  {new}", err=True)
         _run(context, old.command, words)
 

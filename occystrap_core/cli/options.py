@@ -82,6 +82,27 @@ def add_global_options(command: click.Command) -> None:
             add_global_options(below)
 
 
+def given_words(context: click.Context) -> list[str]:
+    """The global options of the command line, those before the command and those after it, the way they count together.
+    A password is not repeated."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    words: list[str] = []
+    for option in global_options(at_root=False):
+        assert isinstance(option, GlobalOption) and option.name
+        if typed in (place.get_parameter_source(option.name) for place in (context.find_root(), context)):
+            words += _spoken(option, context.meta[VALUES][option.name])
+    return words
+
+
+def _spoken(option: GlobalOption, value: Any) -> list[str]:
+    long = option.opts[-1]
+    if option.is_flag:
+        return [long if value else option.secondary_opts[-1]]
+    if option.name == "password":
+        return [long, "…"]
+    return [word for each in (value if option.multiple else [value]) for word in (long, str(each))]
+
+
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     """The last one given counts; what may be repeated adds up."""
     assert parameter.name

@@ -361,6 +361,17 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path, settings):
     assert os.listdir(tmp_path) == []
 
 
+def test_attributes_are_read_back_though_those_for_overlay_mounts_were_skipped(tmp_path, monkeypatch, caplog):
+    from occystrap_core.kit.rootfs import attributes
+
+    set_xattrs, xattrs = attributes.set_xattrs, {"user.overlay.opaque": b"y", "user.note": b"right"}
+    bundle(image([file("f", xattrs=xattrs)]), tmp_path / "out")
+    assert "1 extended attributes were skipped: they would speak to overlay mounts" in caplog.text
+    monkeypatch.setattr(attributes, "set_xattrs", lambda target, found, report: set_xattrs(target, {}, report))
+    outcome = bundle(image([file("f", xattrs=xattrs)]), tmp_path / "out")
+    assert [finding.check for finding in outcome.findings] == ["verify.rootfs"]
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "a\n"])
 def test_a_hostname_that_is_none_is_ours(tmp_path, name):
     bundle(image([], Hostname=name), tmp_path / "out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,32 @@ def test_global_options_are_taken_and_errors_are_those_of_the_new_command(tmp_pa
     assert done.returncode == 3
     assert done.stderr.splitlines()[-1].startswith("Error: source: missing.tar does not exist")
     assert occystrap("fetch-to-oci", "only-one", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("", "", ""),
+        ("--os linux --architecture amd64", "--insecure", "--os linux --architecture amd64 --insecure "),
+        ("-q --os windows", "--os linux", "--quiet --os linux "),
+        ("--platform linux/amd64", "--platform linux/386", "--platform linux/amd64 --platform linux/386 "),
+        ("-j 2 --rate-limit 0.5 --no-verify", "", "--parallel 2 --rate-limit 0.5 --no-verify "),
+        ("--temp-dir 'a b'", "--verify --verify-full", "--temp-dir 'a b' --verify --verify-full "),
+        ("--username me --password secret", "", "--username me --password '…' "),
+    ],
+)  # fmt: skip
+def test_the_new_form_has_the_global_options_and_no_password(
+    tmp_path: Path, before: str, after: str, told: str
+) -> None:
+    (tmp_path / "a b").mkdir()
+    words = [*shlex.split(before), "tarfile-to-extracted", "a.tar", "out", *shlex.split(after)]
+    done = occystrap(*words, cwd=tmp_path)
+    assert f"  occystrap {told}process tar://a.tar dir://out\n" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_what_the_environment_says_is_said_there_for_the_new_form_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("OCCYSTRAP_PARALLEL", "2")
+    monkeypatch.setenv("OCCYSTRAP_PASSWORD", "secret")
+    done = occystrap("search-layers-tarfile", "a.tar", "x", cwd=tmp_path)
+    assert "  occystrap search tar://a.tar -- x\n" in done.stderr

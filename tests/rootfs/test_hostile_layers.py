@@ -249,3 +249,10 @@ if __name__ == "__main__":
             try_out(place, layers, way)
             tried += 1
     print(tried)
+
+
+@pytest.mark.parametrize(("name", "named"), [("", "an entry without a name"), (".", "."), ("./", "./")])
+def test_what_would_take_the_place_of_the_root_is_named(tmp_path, name, named):
+    with pytest.raises(InvalidImage) as refused:
+        unpack(tmp_path / "root", [symlink(name, CANARY)])
+    assert str(refused.value).startswith(f"{named} would take the place of the image's root")

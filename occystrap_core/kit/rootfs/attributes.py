@@ -116,7 +116,7 @@ def speakable(xattrs: Mapping[str, bytes]) -> dict[str, bytes]:
 def settable(entry: Entry, report: Report) -> dict[str, bytes]:
     """The entry's extended attributes without those that speak to overlay mounts."""
     found = speakable(entry.xattrs)
-    report.xattrs_skipped += len(entry.xattrs) - len(found)
+    report.overlay_xattrs_skipped += len(entry.xattrs) - len(found)
     return found
 
 

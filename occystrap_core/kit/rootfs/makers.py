@@ -101,7 +101,8 @@ class Makers:
 
     def describe_root(self, entry: TarEntry) -> None:
         if entry.kind != DIRECTORY:
-            raise InvalidImage(f"{shown(entry.name)} would take the place of the image's root")
+            named = shown(entry.name) or "an entry without a name"
+            raise InvalidImage(f"{named} would take the place of the image's root")
         root = self._tree.directories.at(b"")
         self._tree.describe_directory(root, b"", entry, self._decode(entry), created=False)
 
