@@ -32,7 +32,7 @@ def read_document(source: Input, descriptor: Descriptor, what: str) -> Document:
         if len(raw) != descriptor.size:
             raise DigestMismatch(f"{what} is {len(raw)} bytes, its descriptor says {descriptor.size}")
         if not descriptor.digest.matches(raw):
-            raise DigestMismatch(f"{what} is not the {descriptor.digest.short} it should be")
+            raise DigestMismatch(f"{what} has other content than its digest says")
         return Document(raw, descriptor.media_type)
 
 

@@ -249,7 +249,7 @@ def _trouble(raw: bytes, descriptor: Descriptor, role: Role) -> OccystrapError |
     if len(raw) != descriptor.size:
         return DigestMismatch(f"it is {len(raw)} bytes, its descriptor says {descriptor.size}")
     if not descriptor.digest.matches(raw):
-        return DigestMismatch(f"it is not the {descriptor.digest.short} it should be")
+        return DigestMismatch("it has other content than its digest says")
     if role is Role.CONFIG and descriptor.media_type not in media_types.CONFIGS:
         return None
     try:

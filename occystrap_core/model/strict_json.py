@@ -35,6 +35,9 @@ _KNOWN_KEYS = frozenset(
 )  # fmt: skip
 
 
+_KINDS = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+
+
 def loads(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> Any:
     """Parse `raw`; `what` names it in the error."""
     if len(raw) > max_bytes:
@@ -62,7 +65,7 @@ def loads(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> Any
 def loads_object(raw: bytes, what: str = "document", max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     parsed = loads(raw, what, max_bytes)
     if not isinstance(parsed, dict):
-        raise InvalidJson(f"{what} must be a JSON object, not {type(parsed).__name__}")
+        raise InvalidJson(f"{what} must be a JSON object, not {_KINDS[type(parsed)]}")
     return parsed
 
 
