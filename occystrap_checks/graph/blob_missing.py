@@ -49,16 +49,17 @@ class BlobMissing(Examination):
         has_blob = self.context.has_blob
         if has_blob is None:
             return
-        for layer in image.layers:
-            if layer.descriptor is None or layer.descriptor.extra.get("urls"):
-                continue
-            where, digest = Where(layer=layer.position), layer.descriptor.digest
-            if has_blob(layer.descriptor) is False:
-                title = as_text(layer.descriptor.annotations.get(TITLE))
+        layers = [(layer.position, layer.descriptor) for layer in image.layers if layer.descriptor]
+        layers = [(position, descriptor) for position, descriptor in layers if not descriptor.extra.get("urls")]
+        if self.context.expect_blobs:
+            self.context.expect_blobs([descriptor for _, descriptor in layers])
+        for position, descriptor in layers:
+            where, digest = Where(layer=position), descriptor.digest
+            if has_blob(descriptor) is False:
+                title = as_text(descriptor.annotations.get(TITLE))
                 yield Remark(f"the source has no blob {digest}{f', {shown(title)}' if title else ''}", where)
-            elif (length := self._length_of(layer.descriptor)) not in (None, layer.descriptor.size):
-                wanted = layer.descriptor.size
-                yield Remark(f"the source has {length} bytes as {digest}, its descriptor says {wanted}", where)
+            elif (length := self._length_of(descriptor)) not in (None, descriptor.size):
+                yield Remark(f"the source has {length} bytes as {digest}, its descriptor says {descriptor.size}", where)
 
     def _length_of(self, descriptor: Descriptor) -> int | None:
         return self.context.blob_size(descriptor) if self.context.blob_size else None

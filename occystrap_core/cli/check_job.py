@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from occystrap_core.contracts.specs import CheckSpec
 from occystrap_core.engine.check import CheckOutcome, CheckRequest, check
 from occystrap_core.engine.found_documents import FoundImages
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import ContentError, OccystrapError, attributed
 from occystrap_core.model.image import ImageName
 
@@ -28,6 +29,9 @@ UNREADABLE = "document-unreadable"
 
 
 _MOST_UNANSWERED = 3
+
+Ask = Callable[[Descriptor], int | None]
+Told = int | None | Exception
 
 
 def judge(session: Session, source: str, judged_by: JudgedBy, *, fast: bool) -> CheckReport:
@@ -46,8 +50,9 @@ def judge(session: Session, source: str, judged_by: JudgedBy, *, fast: bool) -> 
         name, outcome = _name_of(source), _unreadable(error, known)
         return CheckReport(without_credentials(source), name, fast, outcome, known, fail_on=fail_on)
     try:
-        blobs = SourceBlobs(opened)
-        context = CheckContext(asked.targets, time.time(), blobs.has, blobs.size if fast else None)
+        blobs = SourceBlobs(opened, session.settings.parallel)
+        size = blobs.size if fast else None
+        context = CheckContext(asked.targets, time.time(), blobs.has, size, blobs.expect)
         request = CheckRequest(
             opened, rules, session.selection, session.settings, session.progress, context, fast, asked.severities
         )
@@ -83,19 +88,32 @@ def _name_of(source: str) -> ImageName:
 class SourceBlobs:
     """What a source tells of blobs without sending them. One that cannot answer is not asked much longer."""
 
-    def __init__(self, source: Input) -> None:
+    def __init__(self, source: Input, at_once: int = 1) -> None:
         self._source = source
+        self._at_once = at_once
+        self._ask_has: Ask | None = getattr(source, "has_blob", None)
+        self._ask_size: Ask | None = getattr(source, "blob_size", None)
+        self._known: dict[Digest, Told] = {}
         self.unanswered: list[str] = []
 
+    def expect(self, descriptors: Sequence[Descriptor]) -> None:
+        """`has` will be asked about these, in this order. What is far away is asked about several at once."""
+        wanted = list({descriptor.digest: descriptor for descriptor in descriptors}.values())
+        if self._ask_has is None or min(len(wanted), self._at_once) < 2 or not self._source.traits.remote:
+            return
+        from occystrap_core.engine.schedule import Stop, run_all
+
+        told = run_all(_Ahead(self._ask_has), wanted, self._at_once, Stop(self._source))
+        self._known.update(zip((descriptor.digest for descriptor in wanted), told, strict=True))
+
     def has(self, descriptor: Descriptor) -> bool | None:
-        found = self._answer("has_blob", descriptor)
+        found = self._answer(self._ask_has and self._told_of, descriptor)
         return None if found is None else bool(found)
 
     def size(self, descriptor: Descriptor) -> int | None:
-        return self._answer("blob_size", descriptor)
+        return self._answer(self._ask_size, descriptor)
 
-    def _answer(self, question: str, descriptor: Descriptor) -> int | None:
-        ask: Callable[[Descriptor], int | None] | None = getattr(self._source, question, None)
+    def _answer(self, ask: Ask | None, descriptor: Descriptor) -> int | None:
         if ask is None or len(self.unanswered) >= _MOST_UNANSWERED:
             return None
         try:
@@ -104,3 +122,29 @@ class SourceBlobs:
         except OccystrapError as error:
             self.unanswered.append(f"whether all blobs are there: {error}")
             return None
+
+    def _told_of(self, descriptor: Descriptor) -> int | None:
+        assert self._ask_has is not None
+        if descriptor.digest not in self._known:
+            return self._ask_has(descriptor)
+        told = self._known.pop(descriptor.digest)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+
+class _Ahead:
+    """A question on a thread. What goes wrong is kept until the answer is asked for."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._failures = 0
+
+    def __call__(self, descriptor: Descriptor) -> Told:
+        if self._failures >= _MOST_UNANSWERED:
+            return None
+        try:
+            return self._ask(descriptor)
+        except Exception as error:  # noqa: BLE001  # raised again where the answer is asked for
+            self._failures += 1
+            return error

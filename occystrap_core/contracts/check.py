@@ -326,12 +326,15 @@ class CheckContext:
     ("docker", (20, 10)) …; empty where the user named none. `now` is the time of the run, in
     seconds since 1970. `has_blob` asks the source whether it has a blob, without reading it:
     None where the source cannot tell; it never raises. `blob_size` asks how long a blob is, in the
-    same way; it is there only where layers are not going to be read."""
+    same way; it is there only where layers are not going to be read. A rule that is about to ask
+    about several blobs may say which to `expect_blobs`: a source that is far away is then asked
+    about some of them at once."""
 
     targets: tuple[tuple[str, tuple[int, ...]], ...] = ()
     now: float = 0.0
     has_blob: HasBlob | None = None
     blob_size: BlobSize | None = None
+    expect_blobs: ExpectBlobs | None = None
 
 
 class HasBlob(Protocol):
@@ -340,3 +343,7 @@ class HasBlob(Protocol):
 
 class BlobSize(Protocol):
     def __call__(self, descriptor: Descriptor) -> int | None: ...
+
+
+class ExpectBlobs(Protocol):
+    def __call__(self, descriptors: Sequence[Descriptor]) -> None: ...

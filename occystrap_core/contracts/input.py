@@ -55,7 +55,8 @@ class Input(Protocol):
     An input that has something to tell the user (other images that were not chosen) may have
     one more method, `notes() -> tuple[str, ...]`: sentences, shown as warnings.
     One that can tell whether it has a blob without sending it may have `has_blob(descriptor) -> bool`
-    and `blob_size(descriptor) -> int | None`, which `check --fast` asks.
+    and `blob_size(descriptor) -> int | None`, which `check --fast` asks: `has_blob` from several
+    threads at once where the traits say `remote`.
     One whose images stand in a list of their own, as those of a layout in index.json, may have
     `listed_in() -> Listed | None`, which `check` judges, too.
     For what refers to an image see contracts.referrers, for blobs
