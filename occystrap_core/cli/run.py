@@ -13,7 +13,7 @@ import click
 from occystrap_core.cli.app import app
 from occystrap_core.cli.rendering import complain, safe, silence
 from occystrap_core.cli.session import Session
-from occystrap_core.model.errors import OccystrapError, describe_os_error
+from occystrap_core.model.errors import OccystrapError, transfer_error
 
 NAME = "occystrap"
 MAX_WIDTH = 100
@@ -113,7 +113,7 @@ def _explain(error: BaseException) -> int:
             complain("Error", error.format_message())
             return FAILED  # click's own code would say "findings"
         case OSError():
-            complain("Error", describe_os_error(error))
+            complain("Error", str(transfer_error(error)))
             return FAILED
     words = f"{type(error).__name__}: {error}".removesuffix(": ")
     complain("Error", f"internal error: {words} (--debug shows where; please report it)")

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.digest import Digest
+from occystrap_core.model.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,13 @@ class Delivering(Protocol):
         What `take` raises ends it. What was taken need not be kept, but `blob` still finds it, however long
         that takes.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsItsPlatform(Protocol):
+    """An input of one image that can tell what it is for before it sends any of it. Optional."""
+
+    def platform(self) -> Platform | None:
+        """What the config of the image says; None where that is not certain, or where there may be several images."""
         ...

@@ -76,8 +76,11 @@ def are_wanted(request: Request) -> bool:
 
 
 def receive(request: Request, output: Output) -> Arrivals | None:
-    """What the source delivers, as far as it went on to `output`; None where that takes nothing early."""
-    if not output.traits.any_order or hasattr(output, "announce"):
+    """What the source delivers, as far as it went on to `output`; None where that takes nothing early.
+
+    A destination that takes one image only is sent nothing before it is known whether it is that one.
+    """
+    if not output.traits.any_order or hasattr(output, "announce") or output.cannot_modify_reason():
         return None
     arrivals = Arrivals(request, output)
     arrivals.receive()
@@ -194,8 +197,10 @@ class Arrivals:
     def _may_be_cached(self, arrival: Arrival, kept_as: Compression) -> bool:
         """What the layer cache knows need not be made again."""
         cache = self._request.layer_cache
-        if cache is None or arrival.digest is None:
-            return cache is not None
+        if cache is None or cache.is_empty:
+            return False
+        if arrival.digest is None:
+            return True
         fingerprints = tuple(each.filter.fingerprint for each in self._request.filters)
         recipe = recipe_of(fingerprints, kept_as, codec_version(kept_as), arrival.digest)
         return cache.look_up(arrival.digest, recipe) is not None

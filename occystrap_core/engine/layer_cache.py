@@ -47,6 +47,11 @@ class LayerCache:
         self._known = _read(path)
         self._learnt: dict[str, dict[str, Any]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was known when the run began."""
+        return not self._known
+
     def look_up(self, source: Digest, recipe: str) -> CachedLayer | None:
         entry = self._known.get(_key(source, recipe))
         return _parsed(entry) if entry else None

@@ -21,7 +21,7 @@ from occystrap_core.engine.layer_plan import LayerPlan, plan_layers
 from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.schedule import Stop, run_all
 from occystrap_core.engine.sealing import PassResult
-from occystrap_core.engine.source_tree import read_tree, told_by
+from occystrap_core.engine.source_tree import read_tree, require_known_platform, told_by
 from occystrap_core.engine.transfer import LayerTransfer
 from occystrap_core.engine.turns import turns_at
 from occystrap_core.engine.verification import run_verifiers
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 def process(request: Request) -> Outcome:
     """Do all of it. Whatever is raised, the destination was left as it was."""
     started = time.monotonic()
+    require_known_platform(request.source, request.selection)
     output = open_destination(request) if are_wanted(request) else None
     try:
         arrivals = receive(request, output) if output else None
@@ -127,6 +128,7 @@ class _Run:
     def _transfer(self, images: Sequence[Image]) -> None:
         first = sum(len(done.layers) for done in self.assembled.values())
         plans = list(plan_layers(images, self.output.traits, self.request.source.traits.unpacked, first))
+        self._require_kept(plans)
         filtered = bool(self.request.filters)
         judged = self.judged is not None
         workers = layers_written_at_a_time(self.request.source, self.request.settings, plans, filtered, judged)
@@ -199,6 +201,17 @@ class _Run:
             self.request.layer_cache.save()
         except OccystrapError as error:
             self.notes.append(f"the layer cache was not saved: {error.message}")
+
+    def _require_kept(self, plans: Sequence[LayerPlan]) -> None:
+        """A layer that is stored otherwise makes another image: nothing need be sent to find that out."""
+        reason = self.output.cannot_modify_reason()
+        other = next((plan for plan in plans if not plan.keeps_blob), None)
+        if reason and other:
+            raise UsageError(
+                f"{reason}; {other} would be stored as {other.stored_as}, and lies as {other.declared}",
+                side="destination",
+                hint="drop the filters and conversions, or the digest",
+            )
 
     def _require_unmodified(self, root: Descriptor) -> None:
         reason = self.output.cannot_modify_reason()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from occystrap_core.contracts.arrival import KnowsItsPlatform
 from occystrap_core.contracts.input import Input
 from occystrap_core.engine.documents import MAX_DEPTH as MAX_DEPTH
 from occystrap_core.engine.documents import MAX_NODES, children_of, read_image, read_manifest_or_index
@@ -38,6 +39,16 @@ def read_tree(source: Input, selection: Selection, *, copying: bool = True) -> t
     reader = _TreeReader(source, Selection((own,), explicit=True) if own else selection, copying)
     tree = reader.read(root)
     return tree, (*told_by(source), *reader.notes)
+
+
+def require_known_platform(source: Input, selection: Selection) -> None:
+    """What reading the tree would say in the end of an image for another platform, where it is known before."""
+    if not selection.explicit or not isinstance(source, KnowsItsPlatform):
+        return
+    with attributed("source"):
+        platform = source.platform()
+    if platform and not selection.answered_by(platform):
+        raise no_match(selection, [platform])
 
 
 def told_by(part: Input | Output) -> tuple[str, ...]:

@@ -102,11 +102,16 @@ class TransferError(OccystrapError):
     pass
 
 
+class TemporaryFileError(OSError):
+    """A temporary file that cannot be made or written; `filename` is the directory."""
+
+
 @contextmanager
 def attributed(side: str) -> Iterator[None]:
     """Errors that leave the block name `side`, unless they already name a side.
 
-    An OSError becomes a TransferError that keeps the system's words and the file's name.
+    An OSError becomes a TransferError that keeps the system's words and the file's name. One about a
+    temporary file is neither side's fault.
     """
     try:
         yield
@@ -114,7 +119,14 @@ def attributed(side: str) -> Iterator[None]:
         error.side = error.side or side
         raise
     except OSError as error:
-        raise TransferError(describe_os_error(error), side=side) from error
+        raise transfer_error(error, side) from error
+
+
+def transfer_error(error: OSError, side: str = "") -> TransferError:
+    if isinstance(error, TemporaryFileError):
+        hint = "--temp-dir names another directory for them"
+        return TransferError(describe_os_error(error), side="temporary files", hint=hint)
+    return TransferError(describe_os_error(error), side=side)
 
 
 def describe_os_error(error: OSError) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from occystrap_core.contracts.input import Chunk
+from occystrap_core.model.errors import TemporaryFileError
 from occystrap_core.streams.reading import reading
 
 _PIECE = 256 << 10
@@ -18,14 +19,17 @@ class Spool:
     """A temporary file without a name: nothing is left of it when the process dies.
 
     Written by one thread; what is written may be read at once, by any number of readers on
-    any threads. A full disk is an OSError from `write` that names the directory.
+    any threads. A full disk is a TemporaryFileError that names the directory.
     """
 
     __slots__ = ("_directory", "_file", "size")
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
-        self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - the spool is the context
+        try:
+            self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - the spool is the context
+        except OSError as error:
+            raise self._failure(error) from error
         self.size = 0
 
     def write(self, chunk: Chunk) -> None:
@@ -35,9 +39,12 @@ class Spool:
             while len(left):
                 left = left[write(left) :]
         except OSError as error:
-            error.filename = str(self._directory or tempfile.gettempdir())
-            raise
+            raise self._failure(error) from error
         self.size += len(chunk)
+
+    def _failure(self, error: OSError) -> TemporaryFileError:
+        directory = self._directory or (tempfile.tempdir or "")
+        return TemporaryFileError(error.errno, error.strerror or str(error), str(directory) or None)
 
     def fill(self, chunks: Iterable[Chunk]) -> None:
         with reading(chunks) as incoming:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import cached_property
 
 from occystrap_core.contracts import Address, Chunk, InputTraits, Settings
 from occystrap_core.contracts.arrival import Take
@@ -14,10 +14,14 @@ from occystrap_core.kit.docker_engine.client import DockerClient
 from occystrap_core.kit.docker_engine.endpoint import find_endpoint
 from occystrap_core.kit.docker_engine.exported import exported_archive, take_nothing
 from occystrap_core.kit.docker_engine.image_id import Wanted
-from occystrap_core.kit.docker_engine.known import KnownImage, find_image
+from occystrap_core.kit.docker_engine.known import KnownImage, certain_platform, find_image
 from occystrap_core.model.descriptor import Descriptor
+from occystrap_core.model.errors import TransferError
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.platform import Platform
 from occystrap_inputs.docker.plugin import DockerInputOptions
+
+_CANNOT = "empty export"
 
 
 class DockerInput:
@@ -38,6 +42,9 @@ class DockerInput:
 
     def name(self) -> ImageName:
         return self._known.name(self._wanted)
+
+    def platform(self) -> Platform | None:
+        return certain_platform(self.client, self._known)
 
     def deliver(self, take: Take) -> None:
         self._archive = self._exported(take)
@@ -74,5 +81,12 @@ class DockerInput:
         return image
 
     def _exported(self, take: Take = take_nothing) -> Archive:
-        export = partial(self.client.export, self._known.spelling)
-        return exported_archive(export, self.client.endpoint.name, self._settings.temp_dir, take)
+        return exported_archive(self._export, self.client.endpoint.name, self._settings.temp_dir, take)
+
+    def _export(self) -> Iterator[Chunk]:
+        try:
+            yield from self.client.export(self._known.spelling)
+        except TransferError as error:
+            if not self._known.diff_ids and _CANNOT in error.message:
+                error.hint = "this docker exports no image without layers: use dockerpush://"
+            raise

@@ -11,12 +11,13 @@ from occystrap_core.kit.distribution.server import PushedImages, StoredBlob
 from occystrap_core.kit.docker_engine.client import DockerClient
 from occystrap_core.kit.docker_engine.endpoint import find_endpoint
 from occystrap_core.kit.docker_engine.image_id import Wanted
-from occystrap_core.kit.docker_engine.known import KnownImage, find_image
+from occystrap_core.kit.docker_engine.known import KnownImage, certain_platform, find_image
 from occystrap_core.model.descriptor import Descriptor
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.document import Document
 from occystrap_core.model.errors import LimitExceeded, NotFound
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.platform import Platform
 from occystrap_core.model.strict_json import MAX_BYTES
 from occystrap_inputs.dockerpush.abandoned import REPOSITORY
 from occystrap_inputs.dockerpush.handing_on import HandingOn
@@ -44,6 +45,9 @@ class DockerPushInput:
 
     def name(self) -> ImageName:
         return self._known.name(self._wanted)
+
+    def platform(self) -> Platform | None:
+        return certain_platform(self.client, self._known)
 
     def deliver(self, take: Take) -> None:
         with HandingOn(take, self._settings.parallel, self.interrupt) as self._handing_on:

@@ -11,7 +11,14 @@ import click
 import pytest
 
 from occystrap_core.cli import run as run_module
-from occystrap_core.model.errors import AccessDenied, ContentError, OccystrapError, PluginError, UsageError
+from occystrap_core.model.errors import (
+    AccessDenied,
+    ContentError,
+    OccystrapError,
+    PluginError,
+    TemporaryFileError,
+    UsageError,
+)
 from tests.cli.conftest import Run, Site
 
 FAILING = """
@@ -130,6 +137,11 @@ def test_a_variable_that_is_wrong_is_named(
         (ContentError("\u202egnp.exe"), 3, r"Error: \u202egnp.exe"),
         (PluginError("p"), 3, "Error: p"),
         (OSError(28, "No space left on device", "/x"), 3, "Error: /x: No space left on device"),
+        (
+            TemporaryFileError(28, "No space left on device", "/x"),
+            3,
+            "Error: temporary files: /x: No space left on device (--temp-dir names another directory for them)",
+        ),
         (click.ClickException("said so"), 3, "Error: said so"),
         (ValueError("a bug"), 3, "Error: internal error: ValueError: a bug (--debug shows where; please report it)"),
         (MemoryError(), 3, "Error: internal error: MemoryError (--debug shows where; please report it)"),

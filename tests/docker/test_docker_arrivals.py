@@ -25,7 +25,14 @@ from occystrap_core.engine.outcome import Outcome, Request
 from occystrap_core.engine.process import process
 from occystrap_core.engine.selection import Selection
 from occystrap_core.model.descriptor import Descriptor
-from occystrap_core.model.errors import AccessDenied, DigestMismatch, InvalidImage, OccystrapError, TransferError
+from occystrap_core.model.errors import (
+    AccessDenied,
+    DigestMismatch,
+    InvalidImage,
+    NotFound,
+    OccystrapError,
+    TransferError,
+)
 from occystrap_core.model.layer import SealedLayer
 from occystrap_core.model.media_types import Compression, Family
 from occystrap_core.model.platform import Platform
@@ -49,11 +56,11 @@ from tests.docker.moves import Waiting, load, source
 
 LAYERS = [layer_tar((f"etc/file{n}", f"content {n}\n" * 30_000), symlink("etc/link", "file")) for n in range(3)]
 Open = Callable[[OutputContext], Output]
+USUAL = Selection((DEFAULT_PLATFORM,))
 
 
-def run(opened: Any, open_output: Open, *filters: Any) -> Outcome:
+def run(opened: Any, open_output: Open, *filters: Any, selection: Selection = USUAL) -> Outcome:
     chosen = tuple(OpenFilter(type(each).__name__, each) for each in filters)
-    selection = Selection((DEFAULT_PLATFORM,))
     try:
         return process(Request(opened, open_output, selection, Settings(), Silent(), chosen, depth=None))
     finally:
@@ -170,6 +177,34 @@ def test_what_was_handed_on_and_is_asked_for_again_is_exported_once_more(daemon:
     opened.close()
 
 
+@pytest.mark.parametrize("image_is_for", [Platform("linux", "arm64", "v8"), Platform("linux", "amd64")])
+def test_an_image_for_another_platform_is_not_even_exported(
+    daemon: Daemon, tmp_path: Path, image_is_for: Platform
+) -> None:
+    built = build_image(LAYERS, family=Family.OCI, compression=Compression.NONE, platform=image_is_for)
+    wanted, words = Selection((Platform("linux", "s390x"),), explicit=True), []
+    told = {"Os": image_is_for.os, "Architecture": image_is_for.architecture, "Variant": image_is_for.variant}
+    for more in ({}, told):
+        daemon.asked.clear()
+        daemon.has({**inspected(built, built.config.digest), **more}, docker_24(built))
+        with pytest.raises(NotFound) as caught:
+            run(source(NAME, daemon.socket), partial(layout, tmp_path / "out"), selection=wanted)
+        words.append(str(caught.value))
+        assert (f"GET /images/{NAME}/get" in daemon.asked) is not bool(more)
+        assert not (tmp_path / "out").exists()
+    assert words == [f"source: no image for linux/s390x (it has {image_is_for})"] * 2
+
+
+def test_a_daemon_that_may_have_it_for_several_platforms_is_not_believed(daemon: Daemon, tmp_path: Path) -> None:
+    built = build_image(LAYERS, family=Family.OCI, compression=Compression.GZIP, platform=Platform("linux", "s390x"))
+    daemon.info = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    told = {"Os": "linux", "Architecture": "amd64"}
+    daemon.has({**inspected(built, built.root.digest), **told}, containerd(built, built))
+    wanted = Selection((Platform("linux", "s390x"),), explicit=True)
+    run(source(NAME, daemon.socket), partial(layout, tmp_path / "out"), selection=wanted)
+    assert (tmp_path / "out").exists()
+
+
 class TestBadDays:
     @pytest.mark.parametrize("kind", LAYOUTS)
     @pytest.mark.parametrize("filters", [[], [normalize]])
@@ -267,9 +302,19 @@ class TestRealDaemons:
             done = run_cli("--temp-dir", small, "--no-verify", "process", uri, f"ocidir://{tmp_path / 'out'}:x")
             assert done.returncode == 0, done.stderr
             done = run_cli("--temp-dir", small, "--no-verify", "process", uri, f"tar://{tmp_path / 'out.tar'}")
-            assert "No space left on device" in done.stderr, "an archive's layers have an order"
+            full = f"Error: temporary files: {small}: No space left on device (--temp-dir "
+            assert done.stderr.startswith(full), "an archive's layers have an order"
         finally:
             peers.run_tool("umount", "-l", str(small))
+
+    def test_an_image_without_layers(self, socket: Path, tmp_path: Path, run_cli: Callable[..., peers.Result]) -> None:
+        load(MemoryInput(build_image([])), "arrivals:none", socket, depth=None)
+        done = run_cli("process", f"docker://arrivals:none?socket={socket}", f"ocidir://{tmp_path / 'out'}:x")
+        if done.returncode:
+            assert "docker" in str(socket) and done.stderr.endswith("without layers: use dockerpush://)\n"), done.stderr
+        uri = f"dockerpush://arrivals:none?socket={socket}"
+        done = run_cli("process", uri, f"ocidir://{tmp_path / 'pushed'}:x")
+        assert done.returncode == 0, done.stderr
 
     def test_into_a_registry(
         self, socket: Path, registry: peers.Registry, run_cli: Callable[..., peers.Result]

@@ -133,6 +133,21 @@ def test_a_full_destination_is_one_clear_line(daemon: Daemon, run_cli: RunCli, t
     assert daemon.names() == names
 
 
+def test_an_image_for_another_platform_is_not_pushed(docker: Daemon, run_cli: RunCli, tmp_path: Path) -> None:
+    name = docker.load(IMAGE)
+    answers = [
+        run_cli("-v", "process", *how, "--platform", "linux/s390x")
+        for how in (
+            (docker.uri(name), f"ocidir://{tmp_path / 'out'}:x"),
+            (docker.uri(name).replace("dockerpush:", "docker:"), f"tar://{tmp_path / 'out.tar'}"),
+        )
+    ]
+    for done in answers:
+        assert done.returncode == 3 and "/push" not in done.stderr and "/get" not in done.stderr
+        assert done.stderr.endswith("\nError: source: no image for linux/s390x (it has linux/amd64)\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interruption_takes_everything_back(daemon: Daemon, tmp_path: Path) -> None:
     image = daemon.load(large_image())
     names, temp, target = daemon.names(), tmp_path / "temp", tmp_path / "out"

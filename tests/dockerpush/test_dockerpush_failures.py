@@ -94,7 +94,8 @@ def test_a_full_disk_ends_it_at_once(daemon: Daemon, run_cli: RunCli, tmp_path: 
     finally:
         subprocess.run(["umount", "-l", small], check=True)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
-    assert done.stderr.startswith("Error: source: ") and done.stderr.endswith(": No space left on device\n")
+    full = f"Error: temporary files: {small}: No space left on device (--temp-dir names another directory for them)"
+    assert done.stderr == f"{full}\n"
     assert daemon.names() == names
 
 

@@ -69,6 +69,7 @@ SUITES = [getattr(conformance, name) for name in conformance.__all__ if name.sta
 PROTOCOLS = [
     input.Input,
     arrival.Delivering,
+    arrival.KnowsItsPlatform,
     output.Output,
     filter.Filter,
     filter.Transform,

@@ -139,6 +139,11 @@ class TestWhatIsNotTaken:
         run(source, output=Archive())
         assert source.taken == []
 
+    def test_where_one_digest_only_may_arrive(self) -> None:
+        source, output = Delivering(image(GZIP)), MemoryOutput(cannot_modify="it names a digest")
+        run(source, output=output)
+        assert source.taken == [] and output.store.images
+
     def test_where_somebody_sees_layers_in_their_image(self) -> None:
         for more in ({"judging": Judging(())}, {}):
             source = Delivering(image(), unpacked=True)
@@ -152,6 +157,16 @@ class TestWhatIsNotTaken:
     def test_compressed_layers_that_have_no_name_or_are_to_be_stored_otherwise(self) -> None:
         assert both_ways(image(GZIP), named=False)[0].taken == []
         assert both_ways(image(GZIP), convert=ZSTD)[0].taken == []
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_a_layer_cache_that_knows_nothing_takes_nothing_away(self, tmp_path: Path, named: bool) -> None:
+        store, path, taken = MemoryStore(), tmp_path / "cache.json", []
+        for _ in range(2):
+            source = Delivering(image(), named=named, unpacked=True)
+            outcome = run(source, Touch(7), output=MemoryOutput(store), layer_cache=LayerCache(path))
+            taken.append(len(source.taken))
+            assert [layer.reused for layer in outcome.images[0].layers] == [len(taken) == 2] * 2
+        assert taken == [2, 0]
 
     def test_what_the_layer_cache_knows(self, tmp_path: Path) -> None:
         store, path = MemoryStore(), tmp_path / "cache.json"

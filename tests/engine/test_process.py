@@ -272,6 +272,14 @@ class TestDamage:
         with pytest.raises(UsageError, match="^destination: it names a digest"):
             run(build_image([FILES]), Touch(1), output=MemoryOutput(cannot_modify=pinned))
 
+    def test_a_destination_that_pins_a_digest_is_sent_nothing_that_it_certainly_refuses(self) -> None:
+        source = MemoryInput(build_image([FILES], compression=Compression.NONE))
+        output = MemoryOutput(cannot_modify="it names a digest", convert=Compression.GZIP)
+        words = r"^destination: it names a digest; layer 1 \(.*\) would be stored as gzip, and lies as none \(drop "
+        with pytest.raises(UsageError, match=words):
+            run(source, output=output)
+        assert source.reads == []
+
 
 def test_mislabelled_compression_is_read_by_what_the_bytes_are() -> None:
     gzip_type = "application/vnd.docker.image.rootfs.diff.tar.gzip"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from occystrap_core.model.errors import UsageError
+from occystrap_core.model.errors import TemporaryFileError, TransferError, UsageError, attributed
 from occystrap_core.streams.atomic import SUFFIX, AtomicFile, write_atomically
 from occystrap_core.streams.spool import Spool
 
@@ -85,16 +85,17 @@ class TestSpool:
         spool.close()
         spool.close()
 
-    def test_a_missing_directory_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(FileNotFoundError) as caught:
-            Spool(tmp_path / "missing")
-        assert str(tmp_path / "missing") in str(caught.value)
-
     @pytest.mark.usefixtures("small_files_only")
-    def test_a_full_disk_is_an_error_of_the_system(self, tmp_path: Path) -> None:
-        with Spool(tmp_path) as spool, pytest.raises(OSError) as caught:
+    def test_a_full_disk_names_the_directory_of_temporary_files(self, tmp_path: Path) -> None:
+        with Spool(tmp_path) as spool, pytest.raises(TemporaryFileError) as caught:
             spool.write(CONTENT)
-        assert caught.value.errno == errno.EFBIG
+        assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path))
+
+    def test_neither_side_is_blamed_for_a_directory_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(TransferError) as caught, attributed("source"):
+            Spool(tmp_path / "none")
+        where = f"temporary files: {tmp_path / 'none'}: No such file or directory"
+        assert str(caught.value) == f"{where} (--temp-dir names another directory for them)"
 
 
 class TestAtomicFile:

@@ -12,18 +12,21 @@ from occystrap_core.kit.docker_engine.image_id import Wanted
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.errors import NotFound
 from occystrap_core.model.image import ImageName
+from occystrap_core.model.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
 class KnownImage:
     """`spelling` is what it was found by. `id` is the digest of its config, or, where containerd
-    stores the images, of its manifest or index. One that `has_name` has a tag or is known by digest."""
+    stores the images, of its manifest or index. One that `has_name` has a tag or is known by digest.
+    `platform` is what the daemon says that it is for."""
 
     spelling: str
     id: Digest
     tags: tuple[str, ...]
     diff_ids: tuple[Digest, ...]
     has_name: bool
+    platform: Platform | None = None
 
     def name(self, wanted: Wanted) -> ImageName:
         """What it is called: as it was asked for, or, where that was by ID, by its first tag."""
@@ -54,4 +57,20 @@ def known_image(spelling: str, inspected: Mapping[str, Any]) -> KnownImage:
         tags=tuple(map(str, inspected.get("RepoTags") or ())),
         diff_ids=tuple(map(Digest.parse, layers or ())),
         has_name=bool(inspected.get("RepoTags") or inspected.get("RepoDigests")),
+        platform=_platform(inspected),
     )
+
+
+def certain_platform(client: DockerClient, image: KnownImage) -> Platform | None:
+    """What the one image that the daemon can send is for. Podman does not tell the variant, and
+    containerd's store may have the image for several platforms."""
+    if image.platform is None or client.is_podman or client.stores_in_containerd:
+        return None
+    return image.platform
+
+
+def _platform(inspected: Mapping[str, Any]) -> Platform | None:
+    os, architecture, variant, version = (
+        str(inspected.get(key) or "") for key in ("Os", "Architecture", "Variant", "OsVersion")
+    )
+    return Platform(os, architecture, variant, version) if os and architecture else None
