@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from occystrap_core.contracts.input import Chunk
 from occystrap_core.model.digest import Digest
 from occystrap_core.model.platform import Platform
+from occystrap_core.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrival:
     """A blob that its source sends before the documents that name it.
 
