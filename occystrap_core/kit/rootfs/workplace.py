@@ -52,7 +52,7 @@ class Workplace:
             if self._made is None:
                 self._make_parents()
                 self._remove_abandoned()
-                self._made, self._owner = self._make()
+                self._made = self._make()
             return self._made
 
     def commit(self) -> None:
@@ -92,7 +92,7 @@ class Workplace:
                 parent.mkdir()
                 self._parents.append(parent)
 
-    def _make(self) -> tuple[Path, int]:
+    def _make(self) -> Path:
         while True:
             path = self.target.parent / f"{_prefix(self.target)}{secrets.token_hex(4)}{SUFFIX}"
             self._mkdir(path)
@@ -101,13 +101,16 @@ class Workplace:
             # Another run may have taken it for abandoned before it was locked.
             with suppress(FileNotFoundError):
                 if os.path.samestat(path.stat(), os.fstat(owner)):
-                    return path, owner
+                    self._owner = owner
+                    return path
             os.close(owner)
 
     def _mkdir(self, path: Path) -> None:
+        self._made = path  # before it is there, so that an interruption in between leaves nothing
         try:
             path.mkdir(_MODE)
         except OSError as error:
+            self._made = None
             error.filename = str(self.target)  # the name that somebody asked for
             raise
 
