@@ -88,7 +88,7 @@ class Plugins:
         if fast:
             from occystrap_core.discovery.needs import specs_about_documents
 
-            return specs_about_documents(self)
+            return specs_about_documents(self.catalog, lambda rows: self.each(rows, CheckSpec))
         return tuple(sorted(self._all("checks", CheckSpec), key=lambda spec: spec.name))
 
     def spec(self, row: Row) -> Spec:
