@@ -22,7 +22,7 @@ BLOB = Descriptor("application/octet-stream", Digest.of(DATA), len(DATA))
 
 def pieces(data: bytes = DATA) -> Iterator[Chunk]:
     """Views of a buffer that is overwritten, as the contract allows."""
-    buffer = bytearray(100_000)
+    buffer = bytearray(70_000)
     for start in range(0, len(data), len(buffer)):
         piece = data[start : start + len(buffer)]
         buffer[: len(piece)] = piece
