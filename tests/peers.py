@@ -23,6 +23,8 @@ from pathlib import Path
 
 import pytest
 
+from occystrap_core.kit.rootfs.mountinfo import seen_by
+
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -133,6 +135,13 @@ def run_tool(*args: str, stdin: bytes | None = None, timeout: float = 100) -> st
     if done.returncode:
         pytest.fail(f"{' '.join(args)}\nexit code {done.returncode}\n{done.stderr.decode(errors='replace')}")
     return done.stdout.decode(errors="replace")
+
+
+def until_unseen(directory: str | Path) -> None:
+    """What tests beside this one started may have taken a copy of its mounts along into a namespace; that ends soon."""
+    deadline = time.monotonic() + 60
+    while seen_by(Path(directory)) is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def run_cli(

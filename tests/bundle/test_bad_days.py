@@ -182,6 +182,7 @@ def test_a_disk_that_is_full_when_only_the_configs_are_missing(tmp_path):
             out = tmp_path / scheme
             assert run_cli("process", "sample://app?layers=1&files=3", f"{scheme}://{out}").returncode == 0
             run_cli("unmount", str(out))
+            peers.until_unseen(out)
             before = names(out)
             done = run_cli("process", "sample://app?layers=3&files=900&seed=2", f"{scheme}://{out}")
             assert_one_line(done, "No space left on device")
@@ -223,6 +224,7 @@ def test_a_mount_that_is_stopped_leaves_what_was_there(tmp_path):
     out = tmp_path / "out"
     assert run_cli("process", "sample://app?layers=1&files=3", f"mounts://{out}").returncode == 0
     run_cli("unmount", str(out))
+    peers.until_unseen(out)
     before = names(out)
     command = [sys.executable, "-m", "occystrap_core", "process", "sample://app?layers=4&files=3000", f"mounts://{out}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
@@ -269,6 +271,7 @@ def test_ctrl_c_while_the_old_one_is_removed(tmp_path, monkeypatch, scheme, left
     out = tmp_path / "out"
     assert run_cli("process", "sample://app?layers=1&files=3", f"{scheme}://{out}").returncode == 0
     run_cli("unmount", str(out))
+    peers.until_unseen(out)
     from occystrap_core.kit.rootfs import workplace
 
     really_remove, times = workplace.remove_tree, iter([KeyboardInterrupt])

@@ -26,7 +26,7 @@ from occystrap_core.testing.build import (
     whiteout,
 )
 from tests.ocidir.moves import written
-from tests.peers import REPOSITORY_ROOT
+from tests.peers import REPOSITORY_ROOT, until_unseen
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="overlay mounts need root")
 
@@ -60,10 +60,13 @@ def archive(tmp_path: Path, content: Content) -> str:
 
 
 def occystrap(*words: str | Path, **how: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "occystrap_core", *map(str, words)],
         cwd=REPOSITORY_ROOT, capture_output=True, text=True, check=False, **how,  # type: ignore[call-overload]
     )  # fmt: skip
+    if words[0] == "unmount":
+        until_unseen(words[1])
+    return done  # type: ignore[no-any-return]  # what run returns for text
 
 
 def mount(tmp_path: Path, target: Path, content: Content, *words: str) -> subprocess.CompletedProcess[str]:
